@@ -1,0 +1,25 @@
+# One virtual environment, installed again only when what it depends on changes.
+PYTHON ?= python3.11
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: demo test lint bench
+
+demo: $(INSTALLED)  ## the whole method in the toy world, on a CPU; run it again to go on where it stopped
+	$(BIN)/extracot pipeline toy-demo --out runs/demo --resume
+
+test: $(INSTALLED)  ## everything that needs neither a GPU nor the network
+	$(BIN)/python -m pytest -m "not gpu and not network"
+
+lint: $(INSTALLED)  ## ruff and mypy
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/mypy
+
+bench: $(INSTALLED)  ## how fast compression is on this machine
+	$(BIN)/python benchmarks/compression_speed.py
+
+$(INSTALLED): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@

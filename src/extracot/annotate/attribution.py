@@ -1,0 +1,226 @@
+"""Importance by what a language model misses: leave-one-out over formulas, chained back from the answer.
+
+Every formula is deleted in turn, and the drop of log-probability of each later formula and of the answer is
+measured. Deletion removes tokens and changes no other, so the same tokens are compared.
+
+Source: METHOD section 6.1 ("attribution"); the chaining is ours. Cost: one forward pass over the whole
+sequence per formula. Not covered: the influence of prose, whose tiers follow from the formulas as in slicing.
+"""
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+import torch
+
+from extracot.annotate.annotator import Graded, check_needed, concluded_answer
+from extracot.annotate.influence import chain_influence
+from extracot.errors import DataError, ModelError
+from extracot.models.prompts import PromptFormat
+from extracot.records.trace import Trace
+from extracot.text.answers import last_boxed
+from extracot.text.slicing import answer_unit, tiered_importance
+from extracot.text.statements import read_statements
+from extracot.text.think import render_response
+from extracot.text.units import Unit, segment
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+_NO_UNIT: Final = -1
+_THINK_START: Final = "<think>\n"
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedTrace:
+    """A prompt with its response as tokens, each assigned to a unit."""
+
+    token_ids: list[int]
+    unit_of_token: list[int]
+    """The token's unit; -1 outside the chain of thought; for the answer's tokens, the number of units."""
+    n_units: int
+
+
+class AttributionAnnotator:
+    """Chained leave-one-out attribution under one causal language model."""
+
+    name = "attribution"
+
+    def __init__(
+        self,
+        model: "PreTrainedModel",
+        tokenizer: "PreTrainedTokenizerBase",
+        prompt_format: PromptFormat,
+        *,
+        prose: Literal["word", "clause"],
+        influence_cap_nats: float,
+        needed_influence: float,
+        max_batch_tokens: int,
+    ) -> None:
+        """Take a model in eval mode; the numbers are those of `AnnotateConfig`.
+
+        Raises:
+            ModelError: the tokenizer cannot say which characters a token stands for.
+        """
+        if not tokenizer.is_fast:
+            raise ModelError(
+                "attribution needs character offsets of tokens; give the model a fast tokenizer.json"
+            )
+        self._model = model
+        self._tokenizer = tokenizer
+        self._prompt_format = prompt_format
+        self._prose: Literal["word", "clause"] = prose
+        self._cap = influence_cap_nats
+        self._needed_influence = needed_influence
+        self._max_batch_tokens = max_batch_tokens
+
+    def annotate(self, trace: Trace) -> Graded:
+        """Grade one trace. A formula is needed from `needed_influence` on; so is the box with the answer.
+
+        Raises:
+            DataError: no answer, no formula, nothing needed, or longer than the model reads.
+        """
+        answer = concluded_answer(trace)
+        units = segment(trace.cot, self._prose)
+        statements = read_statements(trace.cot, units)
+        formulas = [i for i, equation in enumerate(statements.equations) if equation is not None]
+        if not formulas:
+            raise DataError("the chain of thought states no formula, so there is nothing to leave out")
+        prompt = self._prompt_format.render(self._tokenizer, trace.question, None)
+        encoded = encode_trace(self._tokenizer, prompt, trace.cot, trace.response, answer, units)
+        influence, n_forward_tokens = leave_one_out(
+            self._model, encoded, formulas, self._max_batch_tokens, self._tokenizer.pad_token_id or 0
+        )
+        chained = chain_influence(influence, self._cap)
+        needed = {i for i, value in zip(formulas, chained, strict=True) if value >= self._needed_influence}
+        check_needed(needed, answer)
+        final = answer_unit(trace.cot, units, answer)
+        if final is not None and "\\boxed" in units[final].of(trace.cot):
+            needed.add(final)
+        return Graded(units, tiered_importance(trace.question, units, statements, needed), n_forward_tokens)
+
+
+def encode_trace(
+    tokenizer: "PreTrainedTokenizerBase",
+    prompt: str,
+    cot: str,
+    response: str,
+    answer: str,
+    units: "Sequence[Unit]",
+) -> EncodedTrace:
+    """Tokenize prompt, think block and visible answer, and assign each token to the unit that it begins in.
+
+    A response without a box gets one, so that there is an answer to predict. A prompt that opens the think
+    block itself is followed without a second opening tag.
+
+    Raises:
+        UsageError: `cot` holds a closing think tag.
+    """
+    if last_boxed(response) != answer:
+        response = f"{response}\n\n\\boxed{{{answer}}}"
+    completion = render_response(None, cot, response)
+    if prompt.rstrip().endswith(_THINK_START.strip()):
+        completion = completion.removeprefix(_THINK_START)
+        cot_start = 0
+    else:
+        cot_start = len(_THINK_START)
+    answer_start = completion.rindex(answer)
+    prompt_ids: list[int] = tokenizer.encode(prompt, add_special_tokens=False)
+    encoding = tokenizer(completion, add_special_tokens=False, return_offsets_mapping=True)
+    starts = [unit.start for unit in units]
+    unit_of_token = [_NO_UNIT] * len(prompt_ids)
+    for start, end in encoding["offset_mapping"]:
+        # A token that begins with white space belongs to what comes behind it, as in `segment`.
+        first = start
+        while first < end - 1 and completion[first].isspace():
+            first += 1
+        if end > answer_start and start < answer_start + len(answer):
+            unit_of_token.append(len(units))
+        elif start < end and cot_start <= first < cot_start + len(cot):
+            unit_of_token.append(bisect_right(starts, first - cot_start) - 1)
+        else:
+            unit_of_token.append(_NO_UNIT)
+    return EncodedTrace([*prompt_ids, *encoding["input_ids"]], unit_of_token, len(units))
+
+
+@torch.no_grad()
+def leave_one_out(
+    model: "PreTrainedModel",
+    encoded: EncodedTrace,
+    units: "Sequence[int]",
+    max_batch_tokens: int,
+    pad_id: int,
+) -> tuple[list[list[float]], int]:
+    """Measure what each later unit and the answer lose when one unit is deleted.
+
+    Args:
+        model: causal, in eval mode.
+        encoded: of the trace.
+        units: [F] indices of the units to delete, ascending.
+        max_batch_tokens: bounds one forward pass; at least one sequence is always read.
+        pad_id: any token id; padding stands on the right and is masked.
+
+    Returns:
+        [F, F + 1] drop of log-probability in nats, row: deleted unit, column: unit in the order of `units`,
+        then the answer; 0 for what stands before the deletion. And the number of tokens read, padding
+        included.
+
+    Raises:
+        DataError: the sequence is longer than the model's positions, or than its memory.
+    """
+    n_tokens = len(encoded.token_ids)
+    limit = getattr(model.config, "max_position_embeddings", None)
+    if isinstance(limit, int) and n_tokens > limit:
+        raise DataError(f"{n_tokens} tokens with prompt and answer; the model reads {limit}")
+    sequences = [list(range(n_tokens))]
+    sequences += [[t for t in range(n_tokens) if encoded.unit_of_token[t] != unit] for unit in units]
+    batch_size = max(1, max_batch_tokens // n_tokens)
+    totals: list[torch.Tensor] = []
+    n_forward_tokens = 0
+    for first in range(0, len(sequences), batch_size):
+        rows = sequences[first : first + batch_size]
+        try:
+            totals.append(_unit_log_probabilities(model, encoded, rows, pad_id))
+        except torch.OutOfMemoryError as error:
+            raise DataError(f"{n_tokens} tokens do not fit in memory; lower max_batch_tokens") from error
+        n_forward_tokens += len(rows) * max(map(len, rows))
+    totals_SU = torch.cat(totals)
+    columns = [*units, encoded.n_units]
+    drops = (totals_SU[:1, columns] - totals_SU[1:, columns]).tolist()
+    return [
+        [0.0 if i <= j else drop for i, drop in enumerate(row)] for j, row in enumerate(drops)
+    ], n_forward_tokens
+
+
+def _unit_log_probabilities(
+    model: "PreTrainedModel", encoded: EncodedTrace, rows: list[list[int]], pad_id: int
+) -> torch.Tensor:
+    """Sum the log-probabilities of each unit's tokens.
+
+    Args:
+        rows: [S] positions in `encoded` that each sequence keeps.
+
+    Returns:
+        [S, U + 1] float32 on the CPU, the last column for the answer.
+    """
+    length = max(map(len, rows))
+    input_ids = torch.full((len(rows), length), pad_id)
+    # Column U + 1 collects what belongs to no unit, padding included.
+    unit_index = torch.full((len(rows), length), encoded.n_units + 1)
+    mask = torch.zeros_like(input_ids)
+    for s, row in enumerate(rows):
+        input_ids[s, : len(row)] = torch.tensor([encoded.token_ids[t] for t in row])
+        owners = torch.tensor([encoded.unit_of_token[t] for t in row])
+        unit_index[s, : len(row)] = torch.where(owners == _NO_UNIT, encoded.n_units + 1, owners)
+        mask[s, : len(row)] = 1
+    input_ids = input_ids.to(model.device)
+    logits_SLV = model(input_ids=input_ids, attention_mask=mask.to(model.device), use_cache=False).logits[
+        :, :-1
+    ]
+    chosen_SL = logits_SLV.gather(-1, input_ids[:, 1:, None])[..., 0].float()
+    log_probabilities_SL = (chosen_SL - logits_SLV.float().logsumexp(-1)).cpu()
+    totals_SU = torch.zeros(len(rows), encoded.n_units + 2)
+    totals_SU.scatter_add_(1, unit_index[:, 1:], log_probabilities_SL)
+    return totals_SU[:, : encoded.n_units + 1]

@@ -1,0 +1,141 @@
+"""The `annotate` stage: one trace at a time, one annotation per trace, resumable by trace id."""
+
+import time
+from collections import Counter
+from itertools import islice
+from pathlib import Path
+
+from extracot.annotate.annotator import Annotator, SliceAnnotator
+from extracot.annotate.config import AnnotateConfig
+from extracot.errors import DataError, UsageError
+from extracot.io.jsonl import JsonlWriter, read_records
+from extracot.io.manifest import Manifest
+from extracot.io.run_directory import RunDirectory
+from extracot.records.annotation import Annotation
+from extracot.records.trace import Trace, iterate_traces
+from extracot.text.slicing import NEEDED
+
+RECORDS = "annotations.jsonl"
+_SECONDS_BETWEEN_REPORTS = 10.0
+
+
+def run(config: AnnotateConfig, run_dir: RunDirectory) -> Manifest:
+    """Annotate a file of traces.
+
+    Writes records/annotations.jsonl: one row per trace. A trace that cannot be annotated gives a failed row
+    and is counted. Rows of an earlier attempt are not made again.
+    """
+    if run_dir.is_complete:
+        return run_dir.manifest
+    annotator = load_annotator(config)
+    path = run_dir.records(RECORDS)
+    tally = Tally()
+    cost = Counter(n_traces=0, n_forward_tokens=0)
+    started_s = reported_s = time.monotonic()
+    cpu_started_s = time.process_time()
+    with JsonlWriter(path) as writer:  # opened first: it removes a torn last line
+        for record in read_records(path, Annotation):
+            tally.add(record)
+        for trace in islice(iterate_traces(config.traces), config.limit):
+            if trace.id in tally.trace_ids:
+                continue
+            record, n_forward_tokens = annotate_trace(annotator, trace)
+            writer.write(record)
+            tally.add(record)
+            cost.update(n_traces=1, n_forward_tokens=n_forward_tokens)
+            if time.monotonic() - reported_s >= _SECONDS_BETWEEN_REPORTS:
+                reported_s = time.monotonic()
+                rate = cost["n_traces"] / (reported_s - started_s)
+                run_dir.log(f"annotated {cost['n_traces']} traces, {rate:.1f} a second")
+    summary = tally.summary()
+    run_dir.log(
+        f"{tally.outcomes['ok']} annotations, {tally.outcomes['failed']} failed; "
+        f"needed: {summary['needed_units']} of units, {summary['needed_chars']} of characters"
+    )
+    model_folder = [config.model] if config.model and Path(config.model).is_dir() else []
+    return run_dir.finish(
+        inputs=[config.traces, *model_folder],
+        outputs=[path],
+        counts=dict(tally.outcomes),
+        seeds={},
+        **summary,
+        # Of this attempt alone: what was annotated before was paid for then.
+        cost_n_traces=cost["n_traces"],
+        cost_cpu_s=round(time.process_time() - cpu_started_s, 3),
+        cost_wall_s=round(time.monotonic() - started_s, 3),
+        cost_n_forward_tokens=cost["n_forward_tokens"],
+    )
+
+
+def load_annotator(config: AnnotateConfig) -> Annotator:
+    """The annotator that a config asks for, its model loaded."""
+    if config.annotator == "slice":
+        return SliceAnnotator(config.prose)
+    from extracot.annotate.attribution import AttributionAnnotator  # torch takes seconds to load
+    from extracot.models.knob import prompt_format_of
+    from extracot.models.load import load_causal_lm, load_tokenizer
+
+    assert config.model is not None, "the config checks this"
+    return AttributionAnnotator(
+        load_causal_lm(config.model, dtype=config.dtype, device=config.device),
+        load_tokenizer(config.model),
+        config.prompt_format or prompt_format_of(config.model),
+        prose=config.prose,
+        influence_cap_nats=config.influence_cap_nats,
+        needed_influence=config.needed_influence,
+        max_batch_tokens=config.max_batch_tokens,
+    )
+
+
+def annotate_trace(annotator: Annotator, trace: Trace) -> tuple[Annotation, int]:
+    """The record of one trace, failed or not, and the tokens that a model read for it."""
+    try:
+        graded = annotator.annotate(trace)
+    except (DataError, UsageError) as error:
+        failed = Annotation(
+            trace_id=trace.id,
+            annotator=annotator.name,
+            spans=[],
+            importance=[],
+            outcome="failed",
+            error=str(error),
+        )
+        return failed, 0
+    record = Annotation(
+        trace_id=trace.id,
+        annotator=annotator.name,
+        spans=[(unit.start, unit.end) for unit in graded.units],
+        importance=graded.importance,
+        outcome="ok",
+        error=None,
+    )
+    return record, graded.n_forward_tokens
+
+
+class Tally:
+    """Sums over annotations: how many of each outcome, and how much was found needed (the keep-rate)."""
+
+    def __init__(self) -> None:
+        self.trace_ids: set[str] = set()
+        self.outcomes: Counter[str] = Counter(ok=0, failed=0)
+        self._units: Counter[float] = Counter()
+        self._chars: Counter[float] = Counter()
+
+    def add(self, record: Annotation) -> None:
+        """Count one record."""
+        self.trace_ids.add(record.trace_id)
+        self.outcomes[record.outcome] += 1
+        for (start, end), importance in zip(record.spans, record.importance, strict=True):
+            self._units[importance] += 1
+            self._chars[importance] += end - start
+
+    def summary(self) -> dict[str, float | None]:
+        """Share of units and of characters that are needed, and the share of characters in every tier."""
+        n_units, n_chars = sum(self._units.values()), sum(self._chars.values())
+        values: dict[str, float | None] = {
+            "needed_units": round(self._units[NEEDED] / n_units, 4) if n_units else None,
+            "needed_chars": round(self._chars[NEEDED] / n_chars, 4) if n_chars else None,
+        }
+        for tier, count in sorted(self._chars.items()):
+            values[f"chars@{tier:g}"] = round(count / n_chars, 4)
+        return values

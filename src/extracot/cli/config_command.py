@@ -1,0 +1,57 @@
+"""`extracot config list | show | check`."""
+
+import argparse
+import sys
+
+import yaml
+
+from extracot.errors import ConfigError
+from extracot.io.config import PRESETS_FOLDER, StageConfig, config_path, list_presets, load_config, read_yaml
+from extracot.pipeline.stages import Stage, find_stage
+
+
+def run_config_command(options: argparse.Namespace) -> int:
+    """Print the answer on stdout and return 0; what is wrong with a config is raised."""
+    if options.action == "list":
+        _print_presets()
+    elif options.action == "show":
+        stage, config = _load(options.preset)
+        shown = {"stage": stage.name, **config.model_dump(mode="json")}
+        yaml.safe_dump(shown, sys.stdout, sort_keys=False, allow_unicode=True, width=110)
+    else:
+        stage, _ = _load(options.file)
+        print(f"{options.file}: a valid config of {stage.name}")
+    return 0
+
+
+def _print_presets() -> None:
+    rows = []
+    for name in list_presets():
+        path = PRESETS_FOLDER / f"{name}.yaml"
+        rows.append(
+            (name, str(read_yaml(path).get("stage")), _first_comment(path.read_text(encoding="utf-8")))
+        )
+    name_width = max((len(name) for name, _, _ in rows), default=0)
+    stage_width = max((len(stage) for _, stage, _ in rows), default=0)
+    for name, stage_name, comment in rows:
+        print(f"{name:<{name_width}}  {stage_name:<{stage_width}}  {comment}".rstrip())
+
+
+def _first_comment(text: str) -> str:
+    """What a preset's opening comment says, without the `name:` in front of it; "" when there is none."""
+    line = text.partition("\n")[0]
+    if not line.startswith("#"):
+        return ""
+    comment = line.lstrip("# ")
+    name, colon, rest = comment.partition(": ")
+    return rest if colon and " " not in name else comment
+
+
+def _load(name_or_path: str) -> tuple[Stage, StageConfig]:
+    stage_name = read_yaml(config_path(name_or_path)).get("stage")
+    if not isinstance(stage_name, str):
+        raise ConfigError(
+            f"{name_or_path}: does not say its stage; start it with a line such as `stage: sft`"
+        )
+    stage = find_stage(stage_name)
+    return stage, load_config(stage.config_class(), name_or_path, stage=stage.name)

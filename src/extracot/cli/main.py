@@ -1,0 +1,147 @@
+"""`extracot`: one sub-command per stage, all with the same options, and `config` to look at presets.
+
+stdout carries the result, the path of the run; progress goes to stderr. Exit codes: 0 done, 1 failed, 2 bad
+usage or config, 130 interrupted.
+"""
+
+import argparse
+import contextlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import extracot
+from extracot.errors import ExtracotError, UsageError
+
+
+class _Parser(argparse.ArgumentParser):
+    """Reports bad usage as our own one-line error, and takes no abbreviated flags."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, **options)
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}; see: {self.prog} --help")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; `arguments` defaults to the process's own."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    is_debug = "--debug" in given
+    try:
+        return _dispatch(given)
+    except ExtracotError as error:
+        _report(str(error), is_debug)
+        return error.exit_code
+    except BrokenPipeError:
+        # The reader of a table went away, as `head` does. Python would complain again when it closes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        _report("interrupted; go on with --resume", is_debug)
+        return 130
+    except Exception as error:  # a bug, or a machine out of disk or memory: still one line unless asked
+        hint = "" if is_debug else " (run again with --debug for the traceback)"
+        _report(f"{type(error).__name__}: {error}{hint}", is_debug)
+        return 1
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of every command; imports no stage."""
+    from extracot.pipeline.stages import STAGES
+
+    parser = _Parser(
+        prog="extracot",
+        description="Extreme-ratio chain-of-thought compression: one reasoning model with a budget knob.",
+    )
+    parser.add_argument("--version", action="version", version=f"extracot {extracot.__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="command", required=True)
+    for stage in STAGES.values():
+        stage_parser = commands.add_parser(stage.name, help=stage.does, description=stage.does)
+        _add_stage_options(stage_parser)
+        if stage.name == "compress":
+            _add_compress_options(stage_parser)
+    config_parser = commands.add_parser("config", help="list, show and check presets and config files")
+    actions = config_parser.add_subparsers(dest="action", metavar="action", required=True)
+    actions.add_parser("list", help="every preset with its stage")
+    show = actions.add_parser("show", help="every key of a preset or file, resolved")
+    show.add_argument("preset", help="a preset's name, or a config file")
+    check = actions.add_parser("check", help="say whether a config file is valid")
+    check.add_argument("file", help="a .yaml file with a top key `stage`")
+    for action in (show, check):
+        action.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return parser
+
+
+def _add_stage_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "preset", nargs="?", help="a preset's name or a .yaml file; without it the stage's defaults"
+    )
+    parser.add_argument(
+        "--set",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="KEY=VALUE",
+        help="override values, read as YAML; a dotted key reaches inside",
+    )
+    parser.add_argument("--out", metavar="DIR", help="the run directory (default: runs/<preset or stage>)")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--resume", action="store_true", help="go on with an unfinished run of the same config")
+    how.add_argument("--overwrite", action="store_true", help="delete what an earlier run left in DIR")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="check config and inputs, print the plan, stop"
+    )
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+
+
+def _add_compress_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("short for --set, when the argument is a .jsonl or .jsonl.gz of traces")
+    group.add_argument("--ratios", nargs="+", type=float, metavar="R", help="target ratios, in (0, 1]")
+    group.add_argument("--scorer", metavar="NAME", help="who ranks the units")
+    group.add_argument(
+        "--tokenizer", metavar="NAME", help="the tokenizer that counts, as a model name or folder"
+    )
+    group.add_argument("--model", metavar="FOLDER", help="a trained compressor")
+
+
+def _dispatch(given: list[str]) -> int:
+    parser = build_parser()
+    if not given:
+        parser.print_help()
+        return 2
+    _refuse_unknown_command(given[0])
+    try:
+        options = parser.parse_args(given)
+    except SystemExit as done:  # --help and --version have printed what they had to say
+        return int(done.code or 0)
+    if options.command == "config":
+        from extracot.cli.config_command import run_config_command
+
+        return run_config_command(options)
+    from extracot.cli.stage_command import run_stage_command
+
+    return run_stage_command(options)
+
+
+def _refuse_unknown_command(word: str) -> None:
+    from extracot.io.nearest import did_you_mean
+    from extracot.pipeline.stages import STAGES
+
+    known = [*STAGES, "config"]
+    if not word.startswith("-") and word not in known:
+        near = did_you_mean(word, known)
+        raise UsageError(f"no command is called {word!r}{near or '; commands: ' + ', '.join(known)}")
+
+
+def _report(message: str, is_debug: bool) -> None:
+    if is_debug:
+        traceback.print_exc()
+    with contextlib.suppress(BrokenPipeError):
+        print(f"extracot: error: {' '.join(message.split())}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

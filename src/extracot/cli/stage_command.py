@@ -1,0 +1,91 @@
+"""`extracot <stage> ...`: resolve the config, open the run directory, call the stage."""
+
+import argparse
+import json
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from extracot.errors import MissingFileError, UsageError
+from extracot.io.config import StageConfig, load_config, missing_inputs
+from extracot.io.manifest import Manifest
+from extracot.io.run_directory import RunDirectory
+from extracot.pipeline.stages import Stage, find_stage
+
+
+def run_stage_command(options: argparse.Namespace) -> int:
+    """Run one stage as the parsed options say; returns 0, or raises what stopped it."""
+    stage = find_stage(options.command)
+    preset, overrides = _split_preset(options)
+    config = load_config(stage.config_class(), preset, overrides, stage=stage.name)
+    missing = missing_inputs(config)
+    if missing:
+        raise MissingFileError(
+            f"{', '.join(missing)} does not exist; correct it with --set, or make it first"
+        )
+    out = Path(options.out or Path("runs") / _default_name(options.preset, stage))
+    if options.dry_run:
+        _print_plan(stage, config, out)
+        return 0
+    run_dir = RunDirectory.open(out, config, stage.name, options.resume, options.overwrite)
+    if run_dir.is_complete:
+        print(f"{run_dir.path} is already complete; nothing to do", file=sys.stderr)
+    else:
+        _run_logged(lambda: stage.run_function()(config, run_dir), run_dir)
+    print(run_dir.path)
+    return 0
+
+
+def _split_preset(options: argparse.Namespace) -> tuple[str | None, list[str]]:
+    """The preset, and the overrides in order: traces file and flags of `compress`, then every --set."""
+    preset: str | None = options.preset
+    shorthands: list[str] = []
+    if preset is not None and preset.endswith((".jsonl", ".jsonl.gz")):
+        if options.command != "compress":
+            raise UsageError(f"{preset} is no config; {options.command} takes a preset or a .yaml file")
+        if not Path(preset).is_file():
+            raise MissingFileError(f"traces file {preset} does not exist")
+        shorthands.append(_override("traces", preset))
+        preset = None
+    if options.command == "compress":
+        keys = {"ratios": "ratios", "scorer": "scorer", "tokenizer": "tokenizer", "compressor": "model"}
+        for key, flag in keys.items():
+            if getattr(options, flag) is not None:
+                shorthands.append(_override(key, getattr(options, flag)))
+    return preset, shorthands + options.set
+
+
+def _override(key: str, value: Any) -> str:
+    return f"{key}={json.dumps(value, ensure_ascii=False)}"  # JSON is YAML
+
+
+def _default_name(preset: str | None, stage: Stage) -> str:
+    """The run's name: the preset's or the config file's, and the stage's where there is neither."""
+    if preset is None or preset.endswith((".jsonl", ".jsonl.gz")):
+        return stage.name
+    path = Path(preset)
+    # A run's own config.json says nothing by its name; its folder does.
+    return path.stem if path.name != "config.json" else path.resolve().parent.name
+
+
+def _print_plan(stage: Stage, config: StageConfig, out: Path) -> None:
+    shown = {"stage": stage.name, **config.model_dump(mode="json")}
+    print(yaml.safe_dump(shown, sort_keys=False, allow_unicode=True, width=110), end="")
+    plan = stage.plan_function()
+    if plan is not None:
+        print(f"\n{plan(config)}")
+    print(f"\nwould run {stage.name} in {out}; nothing was written")
+
+
+def _run_logged(run: Callable[[], Manifest], run_dir: RunDirectory) -> None:
+    """Call `run`; whatever stops it also goes to the log file, where an unattended run is looked up."""
+    try:
+        run()
+    except BaseException:
+        if run_dir.path.is_dir():
+            run_dir.log_quietly(traceback.format_exc())
+        raise

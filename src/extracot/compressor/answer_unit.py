@@ -1,0 +1,51 @@
+"""Where a chain of thought states its final answer.
+
+Purely by spelling: `1,200` states 1200 and `\\dfrac12` does not state 0.5. Whether an answer is right is for
+`grading/` to say; here a miss costs one unit that is not forced to stay.
+"""
+
+import re
+from collections.abc import Sequence
+
+_MARKUP = re.compile(r"\\[!,;:]|\\left(?![a-z])|\\right(?![a-z])|\\?\$|(?<=\d)(?:,|\{,\})(?=\d{3}(?!\d))")
+_TEXT_MACRO = re.compile(r"\\(?:text|mathrm|mathbf|textbf)\{([^{}]*)\}")
+_BLANK_BESIDE_SIGN = re.compile(r"(?<![^\W_])\s+|\s+(?![^\W_])")
+
+
+def states_answer(text: str, answer: str) -> bool:
+    """Whether the answer stands in the text, as a whole number or word and not as a part of a longer one.
+
+    White space, `$`, thousands separators and LaTeX spacing do not count; case does not either.
+    """
+    needle = _compact(answer)
+    if not needle:
+        return False
+    before = r"(?<![^\W_])(?<!\d\.)" if needle[0].isalnum() else ""
+    after = r"(?![^\W_])(?!\.0*[1-9])" if needle[-1].isalnum() else ""
+    return re.search(before + re.escape(needle) + after, _compact(text)) is not None
+
+
+def find_answer_unit(unit_texts: Sequence[str], scores: Sequence[float], answer: str | None) -> int | None:
+    """The unit that a compression must not lose.
+
+    Args:
+        unit_texts: [U].
+        scores: [U] importance of the units.
+        answer: gold answer; None or "" where it is unknown.
+
+    Returns:
+        The last unit with a `\\boxed`; else, of the units that state the answer, the best scored one and of
+        equally good ones the last (a later check often repeats the value without defining it); else None.
+    """
+    boxed = [unit for unit, text in enumerate(unit_texts) if "\\boxed" in text]
+    if boxed:
+        return boxed[-1]
+    if not answer:
+        return None
+    stating = [unit for unit, text in enumerate(unit_texts) if states_answer(text, answer)]
+    return max(stating, key=lambda unit: (scores[unit], unit), default=None)
+
+
+def _compact(text: str) -> str:
+    plain = _BLANK_BESIDE_SIGN.sub("", _MARKUP.sub("", _TEXT_MACRO.sub(r"\1", text)))
+    return plain.replace("\\dfrac", "\\frac").replace("\\tfrac", "\\frac").casefold()

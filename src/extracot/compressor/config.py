@@ -1,0 +1,60 @@
+"""What the `compress` stage can be told."""
+
+from typing import Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from extracot.compressor.selection import check_ratios
+from extracot.errors import ConfigError
+from extracot.io.config import StageConfig
+
+
+class CompressConfig(StageConfig):
+    """Traces in, every trace at every ratio out."""
+
+    traces: str
+    """A `.jsonl` or `.jsonl.gz` of traces, ours or plain `{question, cot, answer}` rows."""
+    ratios: tuple[float, ...] = (0.2, 0.4, 0.6, 0.8, 1.0)
+    """Shares of tokens to keep, each in (0, 1]."""
+    scorer: Literal["encoder", "slice", "generic", "random"] = "encoder"
+    """encoder: a trained compressor. slice: dependencies of the answer, no model. generic: the baseline,
+    surprise under a language model, not atomic, one pass per ratio. random: deletion of random units."""
+    compressor: str | None = None
+    """Folder or hub name of the trained compressor; for `scorer: encoder` only."""
+    language_model: str | None = None
+    """Causal model for `scorer: generic`; null takes the one that `tokenizer` names."""
+    tokenizer: str = "toy"
+    """The model whose tokens count, usually the one to be fine-tuned: a hub name, a folder, or `toy`, which
+    needs no download and splits ordinary text more finely than a full-size vocabulary does."""
+    prose: Literal["word", "clause"] = "clause"
+    """What a unit of prose is: words meet a ratio to the token, clauses leave text that can be read and
+    learnt."""
+    resolution: float = Field(default=0.05, ge=0)
+    """Scores are rounded to multiples of this and ties go to the left, so that contiguous text is kept; 0 is
+    off. Without effect on `random` and `generic`."""
+    with_question: bool = True
+    """False hides the question from the scorer, as an ablation."""
+    seed: int = 0
+    """Of `scorer: random`; the others are deterministic."""
+    limit: int | None = Field(default=None, ge=1)
+    """Stop after this many traces; null takes all."""
+    batch_size: int = Field(default=64, ge=1)
+    """Traces that are scored together; changes speed and memory, not results."""
+    device: str | None = None
+    """Torch device of the model; null takes the GPU where there is one."""
+
+    @field_validator("ratios")
+    @classmethod
+    def _check_ratios(cls, ratios: tuple[float, ...]) -> tuple[float, ...]:
+        return check_ratios(ratios)
+
+    @model_validator(mode="after")
+    def _check_compressor(self) -> Self:
+        if self.scorer == "encoder" and self.compressor is None:
+            raise ConfigError(
+                "scorer encoder needs a compressor folder: --set compressor=runs/compressor/model, "
+                "or --set scorer=slice, which needs no model"
+            )
+        if self.scorer != "encoder" and self.compressor is not None:
+            raise ConfigError(f"scorer {self.scorer} uses no compressor; drop the key, or set scorer=encoder")
+        return self

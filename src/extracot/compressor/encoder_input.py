@@ -1,0 +1,116 @@
+"""How a question and a chain of thought become the token ids of an encoder: the same in training and in
+use."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from extracot.errors import ModelError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig, PreTrainedTokenizerBase
+
+CONFIG_KEY = "extracot"
+"""Where a model's config.json keeps its `EncoderInput`."""
+
+_OFFSET_POSITIONS = ("roberta", "xlm-roberta", "camembert", "longformer")
+"""Architectures that lose two positions to the padding index."""
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderInput:
+    """The frame `opening question separator cot closing`, and what the labels of the answer mean."""
+
+    tiers: tuple[float, ...]
+    """Importance that each label stands for, ascending, in [0, 1]; C of them."""
+    with_question: bool
+    """False: the question is left out, as an ablation."""
+    max_length: int
+    """Most tokens that the encoder reads at once, the frame included."""
+    opening: tuple[int, ...]
+    """Token ids before the question."""
+    separator: tuple[int, ...]
+    """Token ids between question and chain of thought."""
+    closing: tuple[int, ...]
+    """Token ids after the chain of thought."""
+
+    def frame(self, question_ids: Sequence[int], cot_ids: Sequence[int]) -> tuple[list[int], int]:
+        """Input ids, and the index at which the chain of thought begins in them.
+
+        Of a question that would take more than half of `max_length` only the end is used, where it asks.
+        """
+        question = list(question_ids[-self.question_limit :]) if self.with_question else []
+        head = [*self.opening, *question, *self.separator]
+        return [*head, *cot_ids, *self.closing], len(head)
+
+    @property
+    def question_limit(self) -> int:
+        """Most question tokens that are used."""
+        return self.max_length // 2
+
+    def cot_limit(self, n_question_tokens: int) -> int:
+        """Most tokens of the chain of thought that fit beside a question of this length."""
+        n_question = min(n_question_tokens, self.question_limit) if self.with_question else 0
+        return self.max_length - n_question - len(self.opening) - len(self.separator) - len(self.closing)
+
+    def to_json(self) -> dict[str, Any]:
+        """What `config.json` keeps."""
+        return asdict(self)
+
+
+def fit_input(
+    tokenizer: "PreTrainedTokenizerBase",
+    config: "PreTrainedConfig",
+    tiers: Sequence[float],
+    with_question: bool,
+    max_length: int | None = None,
+) -> EncoderInput:
+    """The frame that suits a tokenizer and an architecture.
+
+    Encoders get `[CLS] question [SEP] cot [SEP]`. A tokenizer without those tokens, as causal models have,
+    gets its end token as separator and nothing around it.
+
+    Raises:
+        ModelError: a tokenizer with neither, or less than 32 tokens of room.
+    """
+    separator = tokenizer.sep_token_id if tokenizer.sep_token_id is not None else tokenizer.eos_token_id
+    if separator is None:
+        raise ModelError(f"{tokenizer.name_or_path}: the tokenizer has neither a separator nor an end token")
+    opening = () if tokenizer.cls_token_id is None else (int(tokenizer.cls_token_id),)
+    closing = () if tokenizer.sep_token_id is None else (separator,)
+    limits = [int(tokenizer.model_max_length), *([] if max_length is None else [max_length])]
+    positions = getattr(config, "max_position_embeddings", None)
+    if positions:
+        limits.append(positions - 2 if config.model_type in _OFFSET_POSITIONS else positions)
+    if min(limits) < 32:
+        raise ModelError(
+            f"{tokenizer.name_or_path}: reads only {min(limits)} tokens at once; 32 are the least"
+        )
+    return EncoderInput(
+        tiers=tuple(tiers),
+        with_question=with_question,
+        max_length=int(min(limits)),
+        opening=opening,
+        separator=(separator,),
+        closing=closing,
+    )
+
+
+def stored_input(config: "PreTrainedConfig", tokenizer: "PreTrainedTokenizerBase") -> EncoderInput:
+    """The frame that a model was trained with; for a model from elsewhere, the one that suits it.
+
+    A foreign model's labels count as evenly spaced tiers from 0 to 1, so two labels are drop and keep.
+    """
+    stored = getattr(config, CONFIG_KEY, None)
+    if not isinstance(stored, Mapping):
+        n_labels = int(config.num_labels)
+        tiers = [label / max(1, n_labels - 1) for label in range(n_labels)]
+        return fit_input(tokenizer, config, tiers, with_question=True)
+    return EncoderInput(
+        tiers=tuple(stored["tiers"]),
+        with_question=bool(stored["with_question"]),
+        max_length=int(stored["max_length"]),
+        opening=tuple(stored["opening"]),
+        separator=tuple(stored["separator"]),
+        closing=tuple(stored["closing"]),
+    )

@@ -1,0 +1,287 @@
+"""The `train-compressor` stage."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from extracot.compressor.batching import length_buckets
+from extracot.compressor.encoder_input import CONFIG_KEY, fit_input
+from extracot.compressor.scorers.encoder import EncoderScorer, pad_rows
+from extracot.compressor.training.config import TrainCompressorConfig
+from extracot.compressor.training.examples import (
+    AnnotatedTrace,
+    Example,
+    HeldOut,
+    held_out_passages,
+    n_steps_of,
+    split_by_question,
+    training_examples,
+)
+from extracot.compressor.training.focal import IGNORED, class_weights, focal_loss
+from extracot.compressor.training.model import build_encoder, load_encoder
+from extracot.compressor.training.quality import needed_kept
+from extracot.errors import DataError
+from extracot.io.jsonl import read_records
+from extracot.io.manifest import Manifest
+from extracot.io.run_directory import RunDirectory
+from extracot.models.load import load_tokenizer
+from extracot.records.annotation import Annotation
+from extracot.records.trace import iterate_traces
+from extracot.toy.muon import Muon
+
+MODEL_FOLDER = "model"
+"""Where in the run directory the compressor lies."""
+
+
+def run(config: TrainCompressorConfig, run_dir: RunDirectory) -> Manifest:
+    """Train a token classifier on annotated traces and save the checkpoint that ranks held-out units best.
+
+    Writes model/, with its tokenizer, for `compress`. A resumed run starts anew and, without `max_seconds`,
+    ends in the same weights.
+    """
+    if run_dir.is_complete:
+        return run_dir.manifest
+    items, counts = read_annotated(config.traces, config.annotations)
+    training, held_out = split_by_question(items, config.holdout_share, config.seed)
+    target_tokenizer = load_tokenizer(config.tokenizer)
+    model, tokenizer = make_model(config, target_tokenizer)
+    layout = fit_input(tokenizer, model.config, config.tiers, config.with_question, config.max_length)
+    setattr(model.config, CONFIG_KEY, layout.to_json())
+    model.to(config.device or ("cuda" if torch.cuda.is_available() else "cpu"))  # type: ignore[arg-type]
+
+    examples = training_examples(training, tokenizer, layout)
+    if not examples:
+        raise DataError(f"{config.annotations}: no annotated token in {len(training)} training traces")
+    passages = held_out_passages(held_out, target_tokenizer, config.tiers, config.max_holdout_traces)
+    run_dir.log(
+        f"{len(training)} traces to train on ({sum(len(e.input_ids) for e in examples)} tokens), "
+        f"{len(held_out)} held out, {sum(p.numel() for p in model.parameters())} parameters"
+    )
+    scorer = EncoderScorer(model, tokenizer, layout)
+    weights = class_weights(count_labels(examples, len(config.tiers)), config.class_evenness)
+    with torch.random.fork_rng():
+        torch.manual_seed(config.seed)  # dropout of pretrained encoders
+        outcome = train(
+            model,
+            examples,
+            pad_id=tokenizer.pad_token_id or 0,
+            optimizers=make_optimizers(model, config),
+            loss_of=lambda logits, labels: focal_loss(
+                logits, labels, weights.to(logits.device), config.focus
+            ),
+            evaluate=lambda: mean_needed_kept(scorer, passages, config.ratios, config.resolution),
+            config=config,
+            run_dir=run_dir,
+        )
+    folder = run_dir.path / MODEL_FOLDER
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return run_dir.finish(
+        inputs=[config.traces, config.annotations],
+        outputs=[folder],
+        counts={**counts, "training": len(training), "held_out": len(held_out)},
+        seeds={"training": config.seed},
+        best_step=outcome.best_step,
+        n_steps=outcome.n_steps,
+        n_training_tokens=outcome.n_tokens,
+        tokens_per_second=round(outcome.n_tokens / max(outcome.seconds, 1e-9)),
+        **{f"needed_kept@{r:g}": round(q, 4) for r, q in zip(config.ratios, outcome.qualities, strict=True)},
+    )
+
+
+def read_annotated(traces_path: str, annotations_path: str) -> tuple[list[AnnotatedTrace], dict[str, int]]:
+    """Traces with their annotation, in the order of the traces, and how many there were of each sort.
+
+    Raises:
+        DataError: two annotations of one trace, or none that fits any trace.
+    """
+    annotations: dict[str, Annotation] = {}
+    for annotation in read_records(annotations_path, Annotation):
+        if annotation.trace_id in annotations:
+            raise DataError(
+                f"{annotations_path}: trace {annotation.trace_id} is annotated twice; keep one of them"
+            )
+        annotations[annotation.trace_id] = annotation
+    counts: Counter[str] = Counter(annotated=0, not_annotated=0, annotation_failed=0)
+    items = []
+    for trace in iterate_traces(traces_path):
+        found = annotations.get(trace.id)
+        if found is None:
+            counts["not_annotated"] += 1
+        elif found.outcome == "failed":
+            counts["annotation_failed"] += 1
+        else:
+            counts["annotated"] += 1
+            items.append(AnnotatedTrace(trace, found))
+    if not items:
+        raise DataError(
+            f"{annotations_path}: no usable annotation of a trace in {traces_path}; compare the trace ids"
+        )
+    return items, dict(counts)
+
+
+def make_model(
+    config: TrainCompressorConfig, target_tokenizer: PreTrainedTokenizerBase
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """The model to train and the tokenizer that it reads with."""
+    if config.encoder is not None:
+        tokenizer = load_tokenizer(config.encoder)
+        model = load_encoder(config.encoder, len(config.tiers), config.seed)
+        model.config.pad_token_id = tokenizer.pad_token_id
+        return model, tokenizer
+    return (
+        build_encoder(
+            target_tokenizer,
+            hidden_size=config.hidden_size,
+            n_layers=config.n_layers,
+            n_heads=config.n_heads,
+            mlp_size=config.mlp_size,
+            max_length=config.max_length,
+            tiers=config.tiers,
+            seed=config.seed,
+        ),
+        target_tokenizer,
+    )
+
+
+def make_optimizers(model: PreTrainedModel, config: TrainCompressorConfig) -> list[torch.optim.Optimizer]:
+    """AdamW for everything; of a new encoder the matrices inside the layers go to Muon where the config says
+    so."""
+    lr = config.lr or (3e-3 if config.encoder is None else 2e-5)
+    matrices = (
+        [p for name, p in model.named_parameters() if p.ndim == 2 and ".layers." in name]
+        if config.encoder is None and config.matrix_lr is not None
+        else []
+    )
+    matrix_ids = {id(p) for p in matrices}
+    others = [p for p in model.parameters() if id(p) not in matrix_ids]
+    optimizers: list[torch.optim.Optimizer] = [
+        torch.optim.AdamW(others, lr=lr, betas=(0.9, 0.98), weight_decay=config.weight_decay)
+    ]
+    if config.matrix_lr is not None and matrices:
+        optimizers.append(Muon(matrices, lr=config.matrix_lr))
+    return optimizers
+
+
+class TrainingOutcome(NamedTuple):
+    """How a training went."""
+
+    best_step: int
+    qualities: list[float]
+    """[R] share of needed units kept on held-out traces, of the best checkpoint."""
+    n_steps: int
+    n_tokens: int
+    seconds: float
+
+
+def train(
+    model: PreTrainedModel,
+    examples: Sequence[Example],
+    *,
+    pad_id: int,
+    optimizers: Sequence[torch.optim.Optimizer],
+    loss_of: Callable[[Tensor, Tensor], Tensor],
+    evaluate: Callable[[], list[float]],
+    config: TrainCompressorConfig,
+    run_dir: RunDirectory,
+) -> TrainingOutcome:
+    """Train in place and leave the model with its best evaluated weights."""
+    n_batches = len(length_buckets([len(e.input_ids) for e in examples], config.batch_tokens))
+    n_steps = n_steps_of(n_batches, config.n_epochs, config.max_steps)
+    evaluation_steps = {
+        round(n_steps * (i + 1) / config.n_evaluations) for i in range(config.n_evaluations)
+    } | {n_steps}
+    peaks = [[group["lr"] for group in optimizer.param_groups] for optimizer in optimizers]
+    best_step, best_qualities = 0, [-1.0]
+    best_weights: dict[str, Tensor] = {}
+    n_tokens = 0
+    started = time.monotonic()
+    for step, batch in enumerate(
+        shuffled_batches(examples, config.batch_tokens, n_steps, config.seed), start=1
+    ):
+        factor = learning_rate_factor((step - 1) / n_steps)
+        for optimizer, base in zip(optimizers, peaks, strict=True):
+            for group, peak in zip(optimizer.param_groups, base, strict=True):
+                group["lr"] = peak * factor
+        model.train()
+        inputs = {
+            name: tensor.to(model.device)
+            for name, tensor in pad_rows([e.input_ids for e in batch], pad_id).items()
+        }
+        labels_BL = torch.full(inputs["input_ids"].shape, IGNORED, device=model.device)
+        for row, example in enumerate(batch):
+            labels_BL[row, : len(example.labels)] = torch.tensor(example.labels)
+        loss = loss_of(model(**inputs).logits.flatten(0, 1), labels_BL.flatten())
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
+        n_tokens += sum(len(e.input_ids) for e in batch)
+        seconds = time.monotonic() - started
+        is_out_of_time = config.max_seconds is not None and seconds > config.max_seconds
+        if step in evaluation_steps or is_out_of_time:
+            model.train(False)
+            qualities = evaluate()
+            if sum(qualities) > sum(best_qualities):
+                best_step, best_qualities = step, qualities
+                best_weights = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+            named = {f"needed_kept@{r:g}": q for r, q in zip(config.ratios, qualities, strict=True)}
+            run_dir.metrics(step, loss=loss.item(), **named)
+            run_dir.log(
+                f"step {step}/{n_steps}: loss {loss.item():.4f}, {n_tokens / seconds:.0f} tokens/s, "
+                + ", ".join(f"{name} {value:.3f}" for name, value in named.items())
+            )
+        elif step % 10 == 0:
+            run_dir.metrics(step, loss=loss.item())
+        if is_out_of_time:
+            break
+    model.load_state_dict(best_weights)
+    model.train(False)
+    return TrainingOutcome(best_step, best_qualities, step, n_tokens, time.monotonic() - started)
+
+
+def shuffled_batches(
+    examples: Sequence[Example], batch_tokens: int, n_steps: int, seed: int
+) -> Iterator[list[Example]]:
+    """`n_steps` batches of examples of like length, in a new order every epoch; the same for the same
+    seed."""
+    generator = torch.Generator().manual_seed(seed)
+    n_given = 0
+    while True:
+        # Shuffled first, so that examples of one length meet others in every epoch.
+        order = torch.randperm(len(examples), generator=generator).tolist()
+        batches = length_buckets([len(examples[i].input_ids) for i in order], batch_tokens)
+        for index in torch.randperm(len(batches), generator=generator).tolist():
+            if n_given == n_steps:
+                return
+            yield [examples[order[i]] for i in batches[index]]
+            n_given += 1
+
+
+def learning_rate_factor(progress: float, warm_up: float = 0.05) -> float:
+    """Linear warm-up, then constant, then linear to zero over the last 60 per cent; `progress` in [0, 1)."""
+    return min(1.0, (progress + 1e-3) / warm_up, (1.0 - progress) / 0.6)
+
+
+def mean_needed_kept(
+    scorer: EncoderScorer, passages: Sequence[HeldOut], ratios: Sequence[float], resolution: float
+) -> list[float]:
+    """Share of needed units that each ratio keeps, averaged over passages; [R]."""
+    all_scores = scorer.score([held.passage for held in passages], [held.units for held in passages])
+    rows = [
+        needed_kept(scores, held.is_needed, held.costs, ratios, resolution)
+        for scores, held in zip(all_scores, passages, strict=True)
+    ]
+    return [sum(column) / len(rows) for column in zip(*rows, strict=True)]
+
+
+def count_labels(examples: Sequence[Example], n_labels: int) -> list[int]:
+    """Tokens of each label."""
+    counts = Counter(label for example in examples for label in example.labels)
+    return [counts[label] for label in range(n_labels)]

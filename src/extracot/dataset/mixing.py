@@ -1,0 +1,123 @@
+"""The two queues of the SFT set, and how one of their rows is written.
+
+Prefix-mirror protocol: the control token is the last thing of the prompt and the ratio token the first thing
+of the completion. In the fixed queue they are the same; in the policy queue the prompt holds the policy
+token and the completion chooses.
+"""
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from extracot.dataset.renderings import Renderings
+from extracot.models.prompts import PromptFormat, count_tokens
+from extracot.records.sft_example import SftExample
+from extracot.records.trace import Trace
+from extracot.text.control import POLICY_TOKEN, control_token
+from extracot.text.think import render_response
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+Queue = Literal["fixed", "policy"]
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """One row of the set before it is written out."""
+
+    trace_id: str
+    queue: Queue
+    ratio: float
+
+
+def pick_fixed(
+    renderings: Mapping[str, Renderings],
+    grid: Sequence[float],
+    n_per_ratio: int | None,
+    min_ratios: int | None,
+    rng: random.Random,
+) -> list[Pick]:
+    """The fixed-ratio queue: every ratio equally often, on the same questions as far as that is asked for.
+
+    Args:
+        renderings: trace id to its usable renderings.
+        grid: [R] ratios that the queue holds.
+        n_per_ratio: rows per ratio; None takes as many as the scarcest ratio has.
+        min_ratios: a trace takes part when it is usable at so many ratios of the grid. None: at all of them,
+            so that all ratios share one set of questions. Else traces with more ratios are preferred.
+        rng: chooses among equals.
+
+    Returns:
+        Picks, the same number for every ratio; empty when some ratio has no usable trace.
+    """
+    required = len(grid) if min_ratios is None else min(min_ratios, len(grid))
+    n_usable = {trace_id: sum(ratio in own for ratio in grid) for trace_id, own in renderings.items()}
+    candidates = [trace_id for trace_id in renderings if n_usable[trace_id] >= required]
+    rng.shuffle(candidates)
+    candidates.sort(key=lambda trace_id: -n_usable[trace_id])
+    by_ratio = {ratio: [i for i in candidates if ratio in renderings[i]] for ratio in grid}
+    n = min(len(usable) for usable in by_ratio.values())
+    n = n if n_per_ratio is None else min(n, n_per_ratio)
+    return [Pick(trace_id, "fixed", ratio) for ratio in grid for trace_id in by_ratio[ratio][:n]]
+
+
+def sample_for_policy(trace_ids: Sequence[str], n: int | None, rng: random.Random) -> list[str]:
+    """The traces of the policy queue: n of those with a difficulty, in their old order; None takes all."""
+    if n is None or n >= len(trace_ids):
+        return list(trace_ids)
+    chosen = set(rng.sample(range(len(trace_ids)), n))
+    return [trace_id for i, trace_id in enumerate(trace_ids) if i in chosen]
+
+
+def pick_policy(
+    renderings: Mapping[str, Renderings], assigned: Mapping[str, float], keeps_chain: bool
+) -> list[Pick]:
+    """The policy queue: each trace at its assigned ratio, or at the next larger one that will do.
+
+    Args:
+        renderings: trace id to its usable renderings.
+        assigned: trace id to the ratio that its difficulty earned.
+        keeps_chain: also pass over renderings that lack a needed formula: choosing a ratio that cannot carry
+            the reasoning is the one thing that this queue must not teach.
+
+    Returns:
+        Picks in the order of `assigned`; a trace without any ratio that will do is left out.
+    """
+    picks = []
+    for trace_id, wanted in assigned.items():
+        own = renderings.get(trace_id, {})
+        fitting = [r for r in sorted(own) if r >= wanted and (own[r].keeps_chain or not keeps_chain)]
+        if fitting:
+            picks.append(Pick(trace_id, "policy", fitting[0]))
+    return picks
+
+
+def write_example(
+    pick: Pick,
+    trace: Trace,
+    cot: str,
+    prompt_format: PromptFormat,
+    tokenizer: "PreTrainedTokenizerBase",
+) -> SftExample:
+    """One row: the prompt as the chat template renders it, the completion as the model shall write it.
+
+    The visible answer stays as the trace has it, behind an empty line where it does not start on a new one.
+    """
+    chosen = control_token(pick.ratio)
+    prompt = prompt_format.render(
+        tokenizer, trace.question, chosen if pick.queue == "fixed" else POLICY_TOKEN
+    )
+    visible = trace.response if trace.response.startswith("\n") else f"\n\n{trace.response}"
+    completion = render_response(chosen, cot, visible)
+    return SftExample(
+        id=f"{trace.id}/{pick.queue}/{pick.ratio:.2f}",
+        problem_id=trace.problem_id,
+        queue=pick.queue,
+        target_ratio=pick.ratio,
+        prompt=prompt,
+        completion=completion,
+        n_prompt_tokens=count_tokens(tokenizer, prompt),
+        n_completion_tokens=count_tokens(tokenizer, completion),
+    )

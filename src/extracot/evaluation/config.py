@@ -1,0 +1,88 @@
+"""Config of the evaluate stage."""
+
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from extracot.generate.backend import Sampling
+from extracot.io.config import StageConfig
+from extracot.models.prompts import PromptFormat
+from extracot.text.control import control_token
+
+BASE_ARM = "base"
+"""Name of the arm that every other arm is measured against; no other arm may have it."""
+
+Asked = Literal["base", "policy"] | float
+"""How to ask a model: without a control token, for its own choice, or for a ratio."""
+
+
+class EvaluateSampling(Sampling):
+    """As `Sampling`, but greedy by default, so that a run says the same every time."""
+
+    max_new_tokens: int = Field(default=1024, ge=1)
+    """A completion that is still running here is truncated, hence wrong. The paper's tables use 4096."""
+    temperature: float = Field(default=0.0, ge=0)
+    """0 is greedy. The paper's tables use 0.7."""
+    top_p: float = Field(default=1.0, gt=0, le=1)
+    """Without effect when greedy. The paper's tables use 0.9."""
+
+
+class ArmConfig(BaseModel):
+    """One model to evaluate: ours, a baseline, an ablation."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+
+    name: str = Field(min_length=1)
+    """What tables call it, and the key of its records."""
+    model: str
+    """A folder, a hub name, or "toy". A prepared folder brings its ratio grid and its prompt format."""
+    modes: tuple[Asked, ...] | None = Field(default=None, min_length=1)
+    """Any of "base", ratios of its grid, and "policy". None: every ratio and "policy"; "base" for a model
+    without control tokens."""
+
+    @field_validator("modes")
+    @classmethod
+    def _check_modes(cls, modes: tuple[Asked, ...] | None) -> tuple[Asked, ...] | None:
+        for mode in modes or ():
+            if isinstance(mode, float):
+                control_token(mode)  # raises UsageError, a ValueError, for a ratio without a token
+        if modes is not None and len(set(modes)) < len(modes):
+            raise ValueError("lists a mode twice")
+        return modes
+
+
+class EvaluateConfig(StageConfig):
+    """Which models answer which problems at which budgets, all decoded alike."""
+
+    problems: str
+    """A `.jsonl` file, or a toy spec as `toy:heldout:500:seed=7`."""
+    base_model: str
+    """The uncompressed model: its think tokens on a problem are the reference of every actual ratio."""
+    arms: tuple[ArmConfig, ...] = ()
+    """What is compared with the base model, in table order; the first with a policy is the headline."""
+    prompt_format: PromptFormat | None = None
+    """What stands around a question, for every arm. None takes each model's own; the base model, where it has
+    none, takes that of the first arm that has one."""
+    sampling: EvaluateSampling = EvaluateSampling()
+    """Token limit, temperature, top-p and seed; one stack for everyone."""
+    samples_per_problem: int = Field(default=1, ge=1)
+    """Completions per problem and mode."""
+    batch_size: int = Field(default=128, ge=1)
+    """Prompts side by side, and the most that a kill can lose. A large model wants fewer."""
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """Of the weights in memory; bfloat16 is for GPUs, on most CPUs it is far slower."""
+    limit: int | None = Field(default=None, ge=1)
+    """Only the first so many problems; None for all."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        names = [arm.name for arm in self.arms]
+        if BASE_ARM in names:
+            raise ValueError(f"arm name {BASE_ARM!r} is taken by base_model; choose another")
+        if len(set(names)) < len(names):
+            raise ValueError(f"two arms have one name: {', '.join(names)}")
+        if self.samples_per_problem > 1 and self.sampling.temperature == 0:
+            raise ValueError(
+                "samples_per_problem > 1 repeats one greedy completion; set sampling.temperature above 0"
+            )
+        return self

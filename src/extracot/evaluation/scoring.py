@@ -1,0 +1,60 @@
+"""From one completion to one `Score`: where it ended, what it cost, what it chose. No model, no files."""
+
+from collections.abc import Callable
+
+from extracot.evaluation.metrics import RowKey
+from extracot.generate.backend import Generation
+from extracot.grading.grader import Grade
+from extracot.records.outcome import Outcome
+from extracot.records.problem import Problem
+from extracot.records.score import Score
+from extracot.text.control import parse_control_token
+from extracot.text.think import THINK_START, ThinkSplit, split_response
+
+
+def split_completion(prompt: str, text: str) -> ThinkSplit:
+    """Take a completion apart, also one whose think block was opened by the prompt's template.
+
+    Without this, a run-away inside such a block has no tag at all and would count as 0 think tokens.
+    """
+    if prompt.rstrip().endswith(THINK_START):
+        return split_response(f"{THINK_START}\n{text}")
+    return split_response(text)
+
+
+def make_score(
+    key: RowKey,
+    problem: Problem,
+    sample: int,
+    prompt: str,
+    generation: Generation,
+    grade: Grade,
+    count_tokens: Callable[[str], int],
+) -> Score:
+    """The graded record of one completion, still without a reference.
+
+    Args:
+        key: the row it belongs to.
+        prompt: as rendered; decides whether the think block was already open.
+        grade: of this completion; a truncated one is truncated whatever it says, hence wrong.
+        count_tokens: in the tokenizer of the model that wrote it.
+    """
+    split = split_completion(prompt, generation.text)
+    return Score(
+        problem_id=problem.id,
+        arm=key.arm,
+        mode=key.mode,
+        target_ratio=key.target_ratio,
+        chosen_ratio=None if split.control is None else parse_control_token(split.control),
+        outcome=Outcome.TRUNCATED if generation.is_truncated else grade.outcome,
+        level=problem.level,
+        n_think_tokens=count_tokens(split.cot),
+        n_tokens=len(generation.token_ids),
+        n_reference_think_tokens=None,
+        latency_s=generation.latency_s,
+        is_closed=split.is_closed,
+        completion=generation.text,
+        question=problem.question,
+        answer=problem.answer,
+        sample=sample,
+    )

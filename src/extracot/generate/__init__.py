@@ -1,0 +1,1 @@
+"""Completions for prompts: one `Backend` protocol with two implementations, and the generate stage."""

@@ -1,0 +1,100 @@
+"""The backend for a transformers model in this process, on CPU or GPU."""
+
+from collections.abc import Sequence
+
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from extracot.errors import UsageError
+from extracot.generate.backend import Generation, OnDone, Sampling, request_seeds
+from extracot.generate.decoding import DecodedRow, decode_batch
+
+
+class TransformersBackend:
+    """Completes prompts with a causal language model, in batches of prompts of similar length.
+
+    Which prompts share a batch changes speed only, not results (up to float rounding).
+
+    Args:
+        model: used as it is, on its device; put into eval mode for the time of a call.
+        tokenizer: the one of that model.
+        batch_size: prompts side by side. For a model of a million parameters on a CPU, 128 gives nearly all
+            the speed there is (see `decoding`); a larger model wants fewer, as memory allows.
+    """
+
+    def __init__(
+        self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, batch_size: int = 128
+    ) -> None:
+        if batch_size < 1:
+            raise UsageError(f"batch_size is {batch_size}; it must be at least 1")
+        self._model = model
+        self._tokenizer = tokenizer
+        self._batch_size = batch_size
+        self._stop_ids = stop_token_ids(model, tokenizer)
+        pad_id = tokenizer.pad_token_id
+        self._pad_id = pad_id if isinstance(pad_id, int) else 0  # masked wherever it is used, so any id does
+        self._hidden_ids = self._stop_ids | ({pad_id} if isinstance(pad_id, int) else set())
+
+    def generate(
+        self,
+        prompts: Sequence[str],
+        sampling: Sampling,
+        on_done: OnDone | None = None,
+        seeds: Sequence[int] | None = None,
+    ) -> list[Generation]:
+        """See `Backend.generate`. Longest prompts go first, so what does not fit fails at once.
+
+        Raises:
+            UsageError: an empty prompt, a wrong number of seeds, or more tokens than the model has positions.
+        """
+        row_seeds = request_seeds(prompts, sampling.seed) if seeds is None else list(seeds)
+        if len(row_seeds) != len(prompts):
+            raise UsageError(f"{len(prompts)} prompts came with {len(row_seeds)} seeds; give one each")
+        prompt_ids = [self._tokenizer.encode(prompt, add_special_tokens=False) for prompt in prompts]
+        self._check_lengths(prompt_ids, sampling.max_new_tokens)
+        by_length = sorted(range(len(prompts)), key=lambda index: -len(prompt_ids[index]))
+        done: dict[int, Generation] = {}
+        was_training = self._model.training
+        self._model.train(False)
+        try:
+            for start in range(0, len(by_length), self._batch_size):
+                batch = by_length[start : start + self._batch_size]
+                decoded = decode_batch(
+                    self._model,
+                    [prompt_ids[index] for index in batch],
+                    sampling,
+                    [row_seeds[index] for index in batch],
+                    self._stop_ids,
+                    self._pad_id,
+                )
+                for index, row in zip(batch, decoded, strict=True):
+                    done[index] = self._generation(row)
+                    if on_done is not None:
+                        on_done(index, done[index])
+        finally:
+            self._model.train(was_training)
+        return [done[index] for index in range(len(prompts))]
+
+    def _check_lengths(self, prompt_ids: Sequence[Sequence[int]], max_new_tokens: int) -> None:
+        if any(not ids for ids in prompt_ids):
+            raise UsageError("a prompt has no tokens; a completion needs something to continue")
+        n_longest = max((len(ids) for ids in prompt_ids), default=0)
+        n_positions = getattr(self._model.config, "max_position_embeddings", None)
+        if n_positions is not None and n_longest + max_new_tokens > n_positions:
+            raise UsageError(
+                f"a prompt of {n_longest} tokens and max_new_tokens={max_new_tokens} exceed the model's "
+                f"{n_positions} positions; lower max_new_tokens to {max(n_positions - n_longest, 0)} or less"
+            )
+
+    def _generation(self, row: DecodedRow) -> Generation:
+        shown = [token for token in row.token_ids if token not in self._hidden_ids]
+        text = self._tokenizer.decode(shown, skip_special_tokens=False, clean_up_tokenization_spaces=False)
+        assert isinstance(text, str)
+        return Generation(text, row.token_ids, row.is_truncated, row.latency_s)
+
+
+def stop_token_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
+    """The tokens that end a completion: those of the model's generation config and the tokenizer's own."""
+    config = model.generation_config
+    configured = None if config is None else config.eos_token_id
+    ids = configured if isinstance(configured, list | tuple) else [configured]
+    return frozenset(token for token in (*ids, tokenizer.eos_token_id) if isinstance(token, int))

@@ -1,0 +1,184 @@
+"""Grade a completion against the gold answer.
+
+Three steps, from cheap to dear: find the last balanced `\\boxed{…}` after the think block; decide what is
+plain by exact rules (`text.answers`); ask math-verify about the rest, in a process that is killed when it
+takes too long. It does not look for answers outside of a box, and does not know whether a text was cut off:
+the caller does.
+"""
+
+import multiprocessing
+import threading
+from collections.abc import Iterable
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from enum import StrEnum
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from extracot.errors import StageError, UsageError
+from extracot.grading.worker import compare_symbolically, warm_up
+from extracot.records.outcome import Outcome
+from extracot.text.answers import equal_fast, last_boxed
+from extracot.text.think import split_response
+
+if TYPE_CHECKING:
+    from pebble import ProcessFuture, ProcessPool
+
+
+_BROKEN_POOL = (
+    "the grading processes do not start; put the script's code under `if __name__ == '__main__':` "
+    "and check that math-verify imports"
+)
+
+
+class GradeMethod(StrEnum):
+    """How a grade came about."""
+
+    NO_BOX = "no_box"
+    """There is no box after the think block, or an empty one."""
+    NO_GOLD = "no_gold"
+    """There is no gold answer to compare with."""
+    EXACT = "exact"
+    """Exact rules decided."""
+    SYMBOLIC = "symbolic"
+    """math-verify decided, or could not read the gold."""
+    TIMED_OUT = "timed_out"
+    """The comparison was killed after `timeout_s`."""
+    CRASHED = "crashed"
+    """The comparison took its process down, or raised."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grade:
+    """What became of one completion."""
+
+    outcome: Outcome
+    """correct | wrong | no_answer, or ungraded where the comparison could not be decided; never truncated."""
+    predicted: str | None
+    """The content of the box; None without one."""
+    method: GradeMethod
+    """Which step decided."""
+
+
+class Grader:
+    """Grades completions; safe to share between threads.
+
+    The processes start at the first comparison that needs them (spawned, so torch threads are no danger) and
+    are warmed before their first task, so an import never counts against `timeout_s`. Use as a context
+    manager, or call `close`. A script that makes a Grader needs the `if __name__ == "__main__":` guard, as
+    all spawning does.
+    """
+
+    def __init__(self, timeout_s: float = 5.0, n_workers: int = 2) -> None:
+        """
+        Args:
+            timeout_s: seconds of a symbolic comparison before its process is killed and replaced.
+            n_workers: symbolic comparisons at a time.
+
+        Raises:
+            UsageError: either is not positive.
+        """
+        if timeout_s <= 0 or n_workers < 1:
+            raise UsageError(
+                f"a grader needs timeout_s > 0 and n_workers >= 1, not {timeout_s} and {n_workers}"
+            )
+        self._timeout_s = timeout_s
+        self._n_workers = n_workers
+        self._lock = threading.Lock()
+        self._pool: ProcessPool | None = None
+        self._is_closed = False
+
+    def grade(self, gold: str, text: str) -> Grade:
+        """Grade one completion, see `grade_many`."""
+        return self.grade_many([(gold, text)])[0]
+
+    def grade_many(self, pairs: Iterable[tuple[str, str]]) -> list[Grade]:
+        """Grade completions, in order; symbolic comparisons run side by side, equal ones once.
+
+        Args:
+            pairs: (gold answer, text) each. The gold is plain text or LaTeX, with or without `$` or a box.
+                The text is a whole completion or its visible part: a think block at its start is passed
+                over, and all of an unclosed one, so a box inside of it is no answer.
+
+        Raises:
+            StageError: the processes cannot be started.
+        """
+        golds_and_predictions = [(_clean_gold(gold), _boxed_answer(text)) for gold, text in pairs]
+        grades = [_grade_without_pool(gold, predicted) for gold, predicted in golds_and_predictions]
+        open_pairs = {
+            pair for pair, grade in zip(golds_and_predictions, grades, strict=True) if grade is None
+        }
+        futures = {
+            pair: self._schedule(gold, predicted or "") for pair in open_pairs for gold, predicted in [pair]
+        }
+        settled = {pair: _collect(future, pair[1] or "") for pair, future in futures.items()}
+        return [
+            grade if grade is not None else settled[pair]
+            for pair, grade in zip(golds_and_predictions, grades, strict=True)
+        ]
+
+    def close(self) -> None:
+        """End the processes; what is still being compared is dropped. A closed grader grades no more."""
+        with self._lock:
+            pool, self._pool, self._is_closed = self._pool, None, True
+        if pool is not None:
+            pool.stop()
+            pool.join()
+
+    def __enter__(self) -> "Grader":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _schedule(self, gold: str, predicted: str) -> "ProcessFuture[bool | None]":
+        from pebble import ProcessPool
+
+        with self._lock:
+            if self._is_closed:
+                raise UsageError("this grader is closed; make a new one")
+            if self._pool is None:
+                context = multiprocessing.get_context("spawn")
+                self._pool = ProcessPool(self._n_workers, initializer=warm_up, context=context)
+            try:
+                return self._pool.schedule(compare_symbolically, (gold, predicted), timeout=self._timeout_s)
+            except RuntimeError as error:  # the pool broke down in an earlier call
+                raise StageError(_BROKEN_POOL) from error
+
+
+def _clean_gold(gold: str) -> str:
+    boxed = last_boxed(gold)
+    return boxed if boxed is not None else gold.strip()
+
+
+def _boxed_answer(text: str) -> str | None:
+    return last_boxed(split_response(text).visible) or None
+
+
+def _grade_without_pool(gold: str, predicted: str | None) -> Grade | None:
+    """The grade, where no symbolic comparison is needed."""
+    if not gold:
+        return Grade(Outcome.UNGRADED, predicted, GradeMethod.NO_GOLD)
+    if predicted is None:
+        return Grade(Outcome.NO_ANSWER, None, GradeMethod.NO_BOX)
+    is_equal = equal_fast(gold, predicted)
+    if is_equal is None:
+        return None
+    return Grade(Outcome.CORRECT if is_equal else Outcome.WRONG, predicted, GradeMethod.EXACT)
+
+
+def _collect(future: "ProcessFuture[bool | None]", predicted: str) -> Grade:
+    """Wait for a comparison; the pool's kill bounds the wait."""
+    outcomes = {True: Outcome.CORRECT, False: Outcome.WRONG, None: Outcome.UNGRADED}
+    try:
+        return Grade(outcomes[future.result()], predicted, GradeMethod.SYMBOLIC)
+    except TimeoutError:
+        return Grade(Outcome.UNGRADED, predicted, GradeMethod.TIMED_OUT)
+    except BrokenProcessPool as error:
+        raise StageError(_BROKEN_POOL) from error
+    except (
+        Exception
+    ):  # math-verify raises many kinds on odd input, and a killed process raises ProcessExpired
+        return Grade(Outcome.UNGRADED, predicted, GradeMethod.CRASHED)

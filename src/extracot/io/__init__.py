@@ -1,0 +1,1 @@
+"""Files: atomic writes, JSON lines, configs, run directories and their manifests. Knows no record by name."""

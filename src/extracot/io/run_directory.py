@@ -1,0 +1,221 @@
+"""A run directory: everything that one run of one stage leaves behind.
+
+```
+<run>/
+├── config.json        the stage's name and its resolved config, nulls included
+├── records/*.jsonl    appended record by record
+├── metrics.jsonl      {"step": 40, "reward/total": 0.61}
+├── checkpoints/       whatever the stage saves on its way
+├── logs/attempt-1.log a resume starts attempt-2
+└── manifest.json      written last: its presence means the run is complete
+```
+
+One process at a time may use a run directory; this is not enforced.
+"""
+
+import json
+import math
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from extracot.errors import RunDirectoryError
+from extracot.io.atomic import write_json_atomic, write_text_atomic
+from extracot.io.config import StageConfig, config_digest, differing_keys
+from extracot.io.jsonl import JsonlWriter
+from extracot.io.manifest import Manifest, digest_path, package_versions, read_manifest, source_commit
+
+
+class RunDirectory:
+    """An open run. Make one with `RunDirectory.open`; a complete one is there to be read, not written."""
+
+    def __init__(self, path: Path, config: StageConfig, stage: str, attempt: int, is_complete: bool) -> None:
+        self.path = path
+        self.is_complete = is_complete
+        """True when the run was finished before it was opened, or has been by `finish`."""
+        self._config = config
+        self._stage = stage
+        self._attempt = attempt
+        self._started = datetime.now(UTC)
+
+    @classmethod
+    def open(
+        cls, path: str | Path, config: StageConfig, stage: str, resume: bool = False, overwrite: bool = False
+    ) -> "RunDirectory":
+        """Start a run, go on with an unfinished one, or open a finished one for reading.
+
+        A new or empty folder starts a run, with or without `resume`. `resume` goes on with an unfinished run
+        of the same config, and opens a finished one with `is_complete` True. `overwrite` deletes what an
+        earlier run left; it never deletes a folder that is not a run directory.
+
+        Raises:
+            RunDirectoryError: a run without a flag that allows touching it, a run of another stage or config
+                (names the differing keys), a folder that is not ours, a place that cannot be written.
+        """
+        target = Path(path)
+        try:
+            return cls._open(target, config, stage, resume, overwrite)
+        except RunDirectoryError:
+            raise
+        except OSError as error:
+            raise RunDirectoryError(f"{target}: cannot be used as a run directory: {error}") from error
+
+    @classmethod
+    def _open(
+        cls, path: Path, config: StageConfig, stage: str, resume: bool, overwrite: bool
+    ) -> "RunDirectory":
+        if path.exists() and not path.is_dir():
+            raise RunDirectoryError(f"{path} is a file; name a folder with --out")
+        if path.is_dir() and any(path.iterdir()):
+            old = _read_config(path)
+            if overwrite:
+                _empty(path)
+            elif resume:
+                _require_same_config(path, old, config, stage)
+                if (path / "manifest.json").exists():
+                    if not config.resumes_part_by_part:
+                        return cls(path, config, stage, _n_attempts(path), is_complete=True)
+                    (path / "manifest.json").unlink()
+            else:
+                state = "a finished" if (path / "manifest.json").exists() else "an unfinished"
+                raise RunDirectoryError(
+                    f"{path} already holds {state} run of {old['stage']}; "
+                    "use --resume, --overwrite, or another folder with --out"
+                )
+        for folder in ("records", "logs"):
+            (path / folder).mkdir(parents=True, exist_ok=True)
+        write_json_atomic(path / "config.json", {"stage": stage, **config.model_dump(mode="json")})
+        run_dir = cls(path, config, stage, _n_attempts(path) + 1, is_complete=False)
+        run_dir._log_path.touch()
+        return run_dir
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder for checkpoints; made when first asked for."""
+        folder = self.path / "checkpoints"
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the finished run says about itself.
+
+        Raises:
+            MissingFileError: the run is not finished.
+        """
+        return read_manifest(self.path / "manifest.json")
+
+    def records(self, name: str) -> Path:
+        """Where records of this name lie, as in `records("traces.jsonl")`; they need not exist."""
+        return self.path / "records" / name
+
+    def log(self, message: str) -> None:
+        """Say it on stderr, and in this attempt's log file with the UTC time."""
+        print(message, file=sys.stderr, flush=True)
+        self.log_quietly(message)
+
+    def log_quietly(self, message: str) -> None:
+        """Say it in this attempt's log file only."""
+        with open(self._log_path, "a", encoding="utf-8") as file:
+            file.write(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {message}\n")
+
+    def metrics(self, step: int, **values: float | int | None) -> None:
+        """Append one line to metrics.jsonl; NaN and infinity become null.
+
+        A resumed run may repeat steps: the last line of a step is the one that counts.
+        """
+        row: dict[str, float | int | None] = {"step": step}
+        for name, value in values.items():
+            row[name] = None if value is None or not math.isfinite(value) else value
+        with JsonlWriter(self.path / "metrics.jsonl") as writer:
+            writer.write(row)
+
+    def finish(
+        self,
+        inputs: Sequence[str | Path],
+        outputs: Sequence[str | Path],
+        counts: Mapping[str, int],
+        seeds: Mapping[str, int],
+        **summary: float | int | str | None,
+    ) -> Manifest:
+        """Write the manifest, which makes the run complete, and return it.
+
+        Args:
+            inputs: files and folders that were read; their content is hashed now.
+            outputs: files and folders that were written for others to read.
+            counts: records per outcome, and whatever else was counted.
+            seeds: every seed that went in.
+            summary: the few figures that a person looks for first; NaN and infinity become null.
+
+        Raises:
+            MissingFileError: an input or output that is not there.
+        """
+        finished = datetime.now(UTC)
+        commit, is_dirty = source_commit()
+        manifest = Manifest(
+            stage=self._stage,
+            config_digest=config_digest(self._config),
+            versions=package_versions(),
+            commit=commit,
+            is_dirty=is_dirty,
+            seeds=dict(seeds),
+            inputs=[digest_path(path, relative_to=self.path) for path in inputs],
+            outputs=[digest_path(path, relative_to=self.path) for path in outputs],
+            counts=dict(counts),
+            summary={
+                name: None if isinstance(value, float) and not math.isfinite(value) else value
+                for name, value in summary.items()
+            },
+            n_attempts=self._attempt,
+            started_utc=self._started,
+            finished_utc=finished,
+            duration_s=(finished - self._started).total_seconds(),
+        )
+        write_text_atomic(self.path / "manifest.json", manifest.model_dump_json(indent=2) + "\n")
+        self.is_complete = True
+        return manifest
+
+    @property
+    def _log_path(self) -> Path:
+        return self.path / "logs" / f"attempt-{self._attempt}.log"
+
+
+def _read_config(path: Path) -> dict[str, object]:
+    """The config.json of a run directory; refuses a folder that does not look like one of ours."""
+    try:
+        config = json.loads((path / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        config = None
+    if not isinstance(config, dict) or "stage" not in config or not (path / "logs").is_dir():
+        raise RunDirectoryError(f"{path} holds files but is no run directory; name another folder with --out")
+    return config
+
+
+def _require_same_config(path: Path, old: dict[str, object], config: StageConfig, stage: str) -> None:
+    if old["stage"] != stage:
+        raise RunDirectoryError(f"{path} holds a run of {old['stage']}, not of {stage}; give another --out")
+    if config.resumes_part_by_part:
+        return
+    new = {"stage": stage, **config.model_dump(mode="json")}
+    differences = differing_keys(old, new)
+    if differences:
+        raise RunDirectoryError(
+            f"{path} was started with another config ({'; '.join(differences)}); "
+            "give the old values to resume, or --overwrite, or another folder with --out"
+        )
+
+
+def _empty(path: Path) -> None:
+    """Delete the content of a run directory, its config last: a kill in between leaves it recognisable."""
+    last = {"config.json", "logs"}
+    for item in sorted(path.iterdir(), key=lambda item: item.name in last):
+        if item.is_dir() and not item.is_symlink():
+            shutil.rmtree(item)
+        else:
+            item.unlink()
+
+
+def _n_attempts(path: Path) -> int:
+    return len(list((path / "logs").glob("attempt-*.log")))

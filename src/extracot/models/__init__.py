@@ -1,0 +1,1 @@
+"""Models on disk: finding and loading them, rendering their prompts, and giving them control tokens."""

@@ -1,0 +1,74 @@
+"""The recipe: which stages run, in which order, with which settings."""
+
+import re
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from extracot.io.config import StageConfig
+from extracot.io.nearest import did_you_mean
+from extracot.pipeline.references import referenced_steps
+from extracot.pipeline.stages import STAGES
+
+
+class PipelineStep(BaseModel):
+    """One stage of the recipe, in a run directory of its own."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    name: str
+    """What later steps call it, as in `@name/records/traces.jsonl`; also names its folder."""
+    stage: str
+    """The stage to run."""
+    preset: str | None = None
+    """A preset or config file of that stage; None starts from the stage's defaults."""
+    set: dict[str, Any] = Field(default_factory=dict)
+    """Values laid over the preset; a text `@step/...` becomes a path in that earlier step's run directory."""
+
+    @field_validator("name")
+    @classmethod
+    def _check_name(cls, name: str) -> str:
+        if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name):
+            raise ValueError("needs small letters, digits and single hyphens")
+        return name
+
+    @field_validator("stage")
+    @classmethod
+    def _check_stage(cls, stage: str) -> str:
+        if stage == "pipeline" or stage not in STAGES:
+            known = [name for name in STAGES if name != "pipeline"]
+            raise ValueError(f"no such stage{did_you_mean(stage, known) or '; stages: ' + ', '.join(known)}")
+        return stage
+
+
+class PipelineConfig(StageConfig):
+    """A recipe."""
+
+    resumes_part_by_part: ClassVar[bool] = True  # a step may be added to a recipe that has already run
+
+    steps: list[PipelineStep] = Field(min_length=1)
+    """In the order in which they run; a step may read from any step before it."""
+    overrides: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """Step name to values laid over that step's `set`, as in `--set overrides.sft.epochs=1`."""
+
+    @model_validator(mode="after")
+    def _check_references(self) -> "PipelineConfig":
+        seen: list[str] = []
+        for step in self.steps:
+            if step.name in seen:
+                raise ValueError(f"two steps are called {step.name!r}; rename one")
+            for reference in referenced_steps([step.set, self.overrides.get(step.name, {})]):
+                if reference not in seen:
+                    near = did_you_mean(reference, seen)
+                    raise ValueError(
+                        f"step {step.name!r} reads from @{reference}, which is no step before it{near}"
+                    )
+            seen.append(step.name)
+        for name in self.overrides:
+            if name not in seen:
+                raise ValueError(f"overrides: no step is called {name!r}{did_you_mean(name, seen)}")
+        return self
+
+    def input_paths(self) -> list[str]:
+        """None of its own: each step checks its inputs when its turn comes."""
+        return []

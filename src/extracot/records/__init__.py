@@ -1,0 +1,27 @@
+"""The nouns that cross a file boundary, one file each, and the readers of problems and traces."""
+
+from extracot.records.annotation import Annotation
+from extracot.records.budget import TeacherBudget
+from extracot.records.compression import Compression
+from extracot.records.outcome import Outcome
+from extracot.records.problem import Problem, load_problems, problem_id
+from extracot.records.record import Record
+from extracot.records.score import Score
+from extracot.records.sft_example import SftExample
+from extracot.records.trace import Trace, iterate_traces, load_traces
+
+__all__ = [
+    "Annotation",
+    "Compression",
+    "Outcome",
+    "Problem",
+    "Record",
+    "Score",
+    "SftExample",
+    "TeacherBudget",
+    "Trace",
+    "iterate_traces",
+    "load_problems",
+    "load_traces",
+    "problem_id",
+]

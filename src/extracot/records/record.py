@@ -1,0 +1,9 @@
+"""What all records have in common."""
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Record(BaseModel):
+    """One line of a `.jsonl` file: frozen, closed to unknown fields, free of NaN; names its `format`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)

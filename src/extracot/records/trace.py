@@ -1,0 +1,109 @@
+"""A sampled chain of thought with its answer, and how to read files of them."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from extracot.errors import DataError
+from extracot.io.jsonl import parse_record, read_jsonl
+from extracot.records.outcome import Outcome
+from extracot.records.problem import parse_level, problem_id, required_text
+from extracot.records.record import Record
+
+
+class Trace(Record):
+    """One reasoning of one model about one problem."""
+
+    format: Literal["extracot.trace/1"] = "extracot.trace/1"
+    """Rides on every line, so a file copied out of its run still says what it is."""
+    id: str
+    """Unique in its file; the same problem may have several traces."""
+    problem_id: str
+    """The problem that it answers."""
+    question: str
+    """The question alone: no instruction, no control token."""
+    answer: str
+    """Gold answer; "" where a foreign file has none, and then `outcome` is ungraded."""
+    level: int | None
+    """Difficulty of the problem, larger is harder; None where the source is silent."""
+    cot: str
+    """What stands inside the think block, without the tags and the line ends next to them."""
+    response: str
+    """The visible text after the think block, as generated; "" where there is none."""
+    model: str
+    """Who wrote it: a hub name or a folder; "unknown" where a foreign file is silent."""
+    outcome: Outcome
+    """How `response` compares to `answer`."""
+    is_closed: bool
+    """The think block was closed by the model itself."""
+    n_think_tokens: int | None = Field(ge=0)
+    """Tokens inside the think block, even an unclosed one, in the model's tokenizer; None: not counted."""
+    n_tokens: int | None = Field(ge=0)
+    """All tokens generated, think block and response; None: not counted."""
+    latency_s: float | None = Field(ge=0)
+    """Seconds from request to end; None: not measured."""
+
+
+def load_traces(path: str | Path) -> list[Trace]:
+    """All traces of a file, see `iterate_traces`.
+
+    Raises:
+        DataError: also when the file holds no traces.
+    """
+    traces = list(iterate_traces(path))
+    if not traces:
+        raise DataError(f"{path}: holds no traces")
+    return traces
+
+
+def iterate_traces(path: str | Path) -> Iterator[Trace]:
+    """Yield the traces of a `.jsonl` or `.jsonl.gz`, ours or plain `{question, cot, ...}` rows.
+
+    A foreign row needs `question` and `cot`. `answer`, `response`, `id`, `problem_id`, `level`, `model` and
+    `correct` (a bool) are used where present, other keys ignored. Its think block counts as closed.
+
+    Raises:
+        MissingFileError: no such file.
+        DataError: a row without question or cot, or an id that occurs twice; names path and line.
+    """
+    lines_by_id: dict[str, int] = {}
+    for number, row in read_jsonl(path):
+        where = f"{path}:{number}"
+        trace = parse_record(row, Trace, where) if "format" in row else _foreign_trace(row, where)
+        if trace.id in lines_by_id:
+            raise DataError(
+                f"{where}: id {trace.id!r} is already on line {lines_by_id[trace.id]}; drop one of them"
+            )
+        lines_by_id[trace.id] = number
+        yield trace
+
+
+def _foreign_trace(row: Mapping[str, Any], where: str) -> Trace:
+    question = required_text(row, "question", where)
+    cot = required_text(row, "cot", where)
+    answer = required_text(row, "answer", where) if row.get("answer") not in (None, "") else ""
+    found_id = row.get("id")
+    digest = hashlib.sha256(f"{question}\x1f{cot}".encode()).hexdigest()[:16]
+    return Trace(
+        id=found_id if isinstance(found_id, str) and found_id else f"t-{digest}",
+        problem_id=_text_or(row, "problem_id", problem_id(question, answer)),
+        question=question,
+        answer=answer,
+        level=parse_level(row.get("level")),
+        cot=cot,
+        response=_text_or(row, "response", ""),
+        model=_text_or(row, "model", "unknown"),
+        outcome={True: Outcome.CORRECT, False: Outcome.WRONG}.get(row.get("correct"), Outcome.UNGRADED),  # type: ignore[arg-type]
+        is_closed=True,
+        n_think_tokens=None,
+        n_tokens=None,
+        latency_s=None,
+    )
+
+
+def _text_or(row: Mapping[str, Any], key: str, default: str) -> str:
+    value = row.get(key)
+    return value if isinstance(value, str) else default

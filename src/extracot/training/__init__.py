@@ -1,0 +1,1 @@
+"""Training of the language model: supervised fine-tuning, teacher budgets, reinforcement learning."""

@@ -1,0 +1,34 @@
+"""What the `teacher-budgets` stage may be told."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from extracot.generate.backend import Sampling
+from extracot.io.config import StageConfig
+
+
+class TeacherBudgetsConfig(StageConfig):
+    """Which model is measured on which problems, and when a budget counts as reliable."""
+
+    model: str
+    """A fine-tuned model folder; its `extracot.json` gives the ratio grid."""
+    problems: str
+    """Problems file, or `toy:train:800:seed=1`."""
+    limit: int | None = Field(default=None, ge=1)
+    """Only the first so many problems, for a smoke run."""
+    n_samples: int = Field(default=3, ge=1)
+    """Samples per ratio and problem; the paper draws 3."""
+    pass_rate: float = Field(default=1.0, gt=0, le=1)
+    """Share of correct samples from which a ratio counts as reliable. Ours; the paper asks for all of
+    them."""
+    sampling: Sampling = Sampling(temperature=0.7, top_p=0.95)
+    """As the published roll-outs: temperature 0.7, top-p 0.95, 4096 new tokens."""
+    batch_size: int = Field(default=128, ge=1)
+    """Prompts decoded side by side."""
+    chunk_size: int = Field(default=32, ge=1)
+    """Problems sampled, graded and written together; a kill loses at most one chunk. Changes no result."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Of the weights; bfloat16 is for GPUs."""
+    keep_samples: bool = False
+    """Also write every completion to `records/samples.jsonl`, graded."""

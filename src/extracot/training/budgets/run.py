@@ -1,0 +1,133 @@
+"""The teacher-budgets stage: problems in, one `TeacherBudget` each out (`records/budgets.jsonl`)."""
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from extracot.generate.backend import Backend
+from extracot.generate.transformers_backend import TransformersBackend
+from extracot.grading.grader import Grader
+from extracot.io.jsonl import JsonlWriter, read_jsonl, read_records
+from extracot.io.manifest import Manifest
+from extracot.io.run_directory import RunDirectory
+from extracot.models.load import load_causal_lm
+from extracot.models.prompts import count_tokens
+from extracot.records.budget import TeacherBudget
+from extracot.records.problem import Problem
+from extracot.text.control import control_token
+from extracot.toy.problems import resolve_problems
+from extracot.training.budgets.config import TeacherBudgetsConfig
+from extracot.training.budgets.measure import measure_problems
+from extracot.training.model_folder import load_prepared
+
+UNSOLVED = "none"
+"""How a missing teacher budget is written in tables."""
+
+
+def run(config: TeacherBudgetsConfig, run_dir: RunDirectory, backend: Backend | None = None) -> Manifest:
+    """Measure problem by problem; a resumed run goes on with those that are missing, with the same result.
+
+    Args:
+        config: see its fields.
+        run_dir: where records go.
+        backend: source of completions; None loads the config's model into this process.
+
+    Raises:
+        ModelError: a model without control tokens.
+        UsageError: prompt and token limit do not fit the model, or a toy spec that does not parse.
+        DataError, MissingFileError: problems that cannot be read.
+    """
+    if run_dir.is_complete:
+        return run_dir.manifest
+    problems = resolve_problems(config.problems)[: config.limit]
+    knob, tokenizer = load_prepared(config.model)
+    budgets_path, skipped_path = run_dir.records("budgets.jsonl"), run_dir.records("skipped.jsonl")
+    samples_path = run_dir.records("samples.jsonl")
+    owed = _owed(problems, budgets_path, skipped_path)
+    run_dir.log(
+        f"teacher-budgets: {len(problems)} problems x {len(knob.grid)} ratios x {config.n_samples} samples "
+        f"by {config.model}; {len(problems) - len(owed)} problems there, {len(owed)} to go"
+    )
+    if owed:
+        source = backend or TransformersBackend(
+            load_causal_lm(config.model, dtype=config.precision), tokenizer, config.batch_size
+        )
+        started = time.perf_counter()
+        n_done = 0
+        with Grader() as grader, JsonlWriter(budgets_path) as budgets, JsonlWriter(skipped_path) as skipped:
+            for start in range(0, len(owed), config.chunk_size):
+                chunk = owed[start : start + config.chunk_size]
+                measured = measure_problems(
+                    chunk,
+                    knob.grid,
+                    config.n_samples,
+                    lambda question, ratio: knob.prompt_format.render(
+                        tokenizer, question, control_token(ratio)
+                    ),
+                    source,
+                    config.sampling,
+                    grader,
+                    lambda text: count_tokens(tokenizer, text),
+                )
+                if config.keep_samples:
+                    with JsonlWriter(samples_path) as samples:
+                        for item in measured:
+                            for sample in item.samples:
+                                samples.write(sample)
+                for item in measured:
+                    budget = item.budget(config.pass_rate)
+                    if budget is None:
+                        skipped.write(
+                            {"problem_id": item.problem.id, "reason": "no think tokens at full ratio"}
+                        )
+                    else:
+                        budgets.write(budget)
+                n_done += len(chunk)
+                elapsed_s = time.perf_counter() - started
+                run_dir.log(
+                    f"teacher-budgets: {n_done}/{len(owed)} problems, "
+                    f"{elapsed_s / n_done * (len(owed) - n_done):.0f} s left"
+                )
+    return _finish(config, run_dir, knob.grid)
+
+
+def distribution(budgets: Sequence[TeacherBudget], grid: Sequence[float]) -> dict[str, int]:
+    """How many problems need each ratio, keyed "0.20", ascending, `UNSOLVED` last."""
+    counts = Counter(UNSOLVED if b.teacher_ratio is None else f"{b.teacher_ratio:.2f}" for b in budgets)
+    return {key: counts[key] for key in [*(f"{ratio:.2f}" for ratio in sorted(grid)), UNSOLVED]}
+
+
+def _owed(problems: Sequence[Problem], budgets_path: Path, skipped_path: Path) -> list[Problem]:
+    done: set[str] = set()
+    if budgets_path.exists():
+        done |= {budget.problem_id for budget in read_records(budgets_path, TeacherBudget)}
+    if skipped_path.exists():
+        done |= {str(row["problem_id"]) for _, row in read_jsonl(skipped_path)}
+    return [problem for problem in problems if problem.id not in done]
+
+
+def _finish(config: TeacherBudgetsConfig, run_dir: RunDirectory, grid: Sequence[float]) -> Manifest:
+    path, skipped_path = run_dir.records("budgets.jsonl"), run_dir.records("skipped.jsonl")
+    budgets = list(read_records(path, TeacherBudget))
+    table = distribution(budgets, grid)
+    for key, n in table.items():
+        run_dir.log(f"teacher-budgets: r* {key}: {n} problems")
+    solved = [budget for budget in budgets if budget.teacher_ratio is not None]
+    keys = [f"{ratio:.2f}" for ratio in sorted(grid)]
+    return run_dir.finish(
+        inputs=[item for item in (config.problems, config.model) if Path(item).exists()],
+        outputs=[path, skipped_path, *([run_dir.records("samples.jsonl")] if config.keep_samples else [])],
+        counts={
+            "problems": len(budgets),
+            "skipped": sum(1 for _ in read_jsonl(skipped_path)),
+            "solved": len(solved),
+        },
+        seeds={"sampling": config.sampling.seed},
+        **{f"n_teacher_ratio_{key}": n for key, n in table.items()},
+        **{
+            f"pass_rate_{key}": sum(budget.pass_rates[key] for budget in budgets) / max(1, len(budgets))
+            for key in keys
+        },
+        mean_teacher_ratio=sum(b.teacher_ratio or 0.0 for b in solved) / len(solved) if solved else None,
+    )

@@ -1,0 +1,47 @@
+"""Choose the problems for reinforcement learning from measured teacher budgets."""
+
+import random
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from extracot.records.budget import TeacherBudget
+
+UNSOLVED = "none"
+"""Key of the problems that no budget solves."""
+
+
+def ratio_key(teacher_ratio: float | None) -> str:
+    """How a teacher budget is written in configs and tables: "0.20", or `UNSOLVED`."""
+    return UNSOLVED if teacher_ratio is None else f"{teacher_ratio:.2f}"
+
+
+def choose_problems(
+    budgets: Sequence[TeacherBudget], unsolved_share: float, quotas: Mapping[str, int], seed: int
+) -> list[TeacherBudget]:
+    """Limit the unsolved problems to a share of the result, and each teacher budget to its quota.
+
+    Args:
+        budgets: all that were measured.
+        unsolved_share: the most that problems without a teacher budget may make up, in [0, 1). Which of them
+            stay is drawn; at most so many that `n_unsolved <= unsolved_share * n_chosen`.
+        quotas: `ratio_key` -> the most problems of it; a key that is not there has no limit.
+        seed: decides which ones stay.
+
+    Returns:
+        The chosen ones in the order of `budgets`.
+    """
+    generator = random.Random(seed)
+    shuffled = list(range(len(budgets)))
+    generator.shuffle(shuffled)
+    n_taken: Counter[str] = Counter()
+    chosen: list[int] = []
+    unsolved: list[int] = []
+    for index in shuffled:
+        key = ratio_key(budgets[index].teacher_ratio)
+        if n_taken[key] >= quotas.get(key, len(budgets)):
+            continue
+        n_taken[key] += 1
+        (unsolved if key == UNSOLVED else chosen).append(index)
+    # n <= share·(solved + n); the small term keeps float noise from losing one.
+    n_unsolved = int(unsolved_share * len(chosen) / (1 - unsolved_share) + 1e-9)
+    return [budgets[index] for index in sorted(chosen + unsolved[:n_unsolved])]

@@ -1,0 +1,281 @@
+"""The chrpo stage: a fine-tuned model and its teacher budgets in, a model that chooses its budget out
+(`<run>/model`)."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from extracot.errors import ConfigError, DataError
+from extracot.grading.grader import Grader
+from extracot.io.jsonl import read_records
+from extracot.io.manifest import Manifest
+from extracot.io.run_directory import RunDirectory
+from extracot.models.knob import Knob
+from extracot.models.load import load_causal_lm
+from extracot.records.budget import TeacherBudget
+from extracot.text.control import POLICY_TOKEN
+from extracot.text.repetition import RepetitionLimits
+from extracot.training.checkpoints import last_whole_checkpoint
+from extracot.training.chrpo.config import ChrpoConfig
+from extracot.training.chrpo.monitor import HeadStats, HeadWatch
+from extracot.training.chrpo.rl_set import choose_problems, ratio_key
+from extracot.training.chrpo.scoring import HEAD, MAIN_PARTS, BatchRewards, ResponseScorer, share_metric
+from extracot.training.model_folder import load_prepared, save_trained
+from extracot.training.response_ids import response_tokens
+from extracot.training.trainer_arguments import common_arguments, lay_over
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+    from extracot.training.chrpo.trainer import Objective, Rollout
+
+_SHOWN = ("accuracy", "think_tokens/mean", "actual_ratio/mean", "reward/total", "head/entropy", "step_s")
+
+
+def run(config: ChrpoConfig, run_dir: RunDirectory) -> Manifest:
+    """Choose problems, train, save. A resumed run goes on from its last whole checkpoint, with the same
+    result.
+
+    Raises:
+        ModelError: a model without control tokens, or with a tokenizer that cannot be trained on.
+        ConfigError: batch sizes that do not divide, or trainer arguments that contradict the config.
+        DataError: no budgets, or too few problems for one step.
+        StageError: the loss became NaN, or no response names a ratio.
+    """
+    if run_dir.is_complete:
+        return run_dir.manifest
+    budgets = list(read_records(config.budgets, TeacherBudget))
+    if not budgets:
+        raise DataError(f"{config.budgets}: holds no teacher budgets; run extracot teacher-budgets first")
+    chosen = choose_problems(budgets, config.unsolved_share, config.quotas, config.seed)
+    if len(chosen) < config.prompts_per_step:
+        n_solved = sum(budget.teacher_ratio is not None for budget in budgets)
+        raise DataError(
+            f"{config.budgets}: {len(chosen)} problems remain of {len(budgets)} ({n_solved} solved), fewer "
+            f"than prompts_per_step={config.prompts_per_step}; measure more problems, or lower that"
+        )
+    knob, tokenizer = load_prepared(config.model)
+    n_by_ratio = Counter(ratio_key(budget.teacher_ratio) for budget in chosen)
+    table = ", ".join(f"{key}: {n}" for key, n in sorted(n_by_ratio.items()))
+    run_dir.log(f"chrpo: {len(chosen)} of {len(budgets)} problems, by teacher budget {table}")
+
+    with Grader() as grader:
+        trainer, watch = _make_trainer(config, run_dir, knob, tokenizer, chosen, grader)
+        checkpoint = last_whole_checkpoint(run_dir.checkpoints)
+        if checkpoint is not None:
+            run_dir.log(f"chrpo: going on from {checkpoint.name}")
+        trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+    folder = run_dir.path / "model"
+    save_trained(trainer, tokenizer, config.model, folder)
+    last = watch.last
+    return run_dir.finish(
+        inputs=[config.budgets, *([config.model] if Path(config.model).is_dir() else [])],
+        outputs=[folder],
+        counts={
+            "budgets": len(budgets),
+            "problems": len(chosen),
+            "unsolved": n_by_ratio[ratio_key(None)],
+            "steps": trainer.state.global_step,
+        },
+        seeds={"seed": config.seed},
+        model=str(folder),
+        **{
+            name.replace("/", "_"): last.get(name)
+            for name in ("accuracy", "think_tokens/mean", "head/entropy")
+        },
+    )
+
+
+def _make_trainer(
+    config: ChrpoConfig,
+    run_dir: RunDirectory,
+    knob: Knob,
+    tokenizer: "PreTrainedTokenizerBase",
+    chosen: Sequence[TeacherBudget],
+    grader: Grader,
+) -> tuple[Any, Any]:
+    """The trainer, and the callback that keeps its last metrics."""
+    from datasets import Dataset
+    from transformers import PrinterCallback, set_seed
+    from trl import GRPOConfig
+
+    from extracot.generate.transformers_backend import stop_token_ids
+    from extracot.training.callbacks import RunCallback
+    from extracot.training.chrpo.trainer import ChrpoTrainer
+
+    set_seed(config.seed)
+    dataset = Dataset.from_list(
+        [
+            {
+                "prompt": knob.prompt_format.render(tokenizer, budget.question, POLICY_TOKEN),
+                "answer": budget.answer,
+                "teacher_ratio": budget.teacher_ratio,
+                "n_reference_think_tokens": budget.n_reference_think_tokens,
+            }
+            for budget in chosen
+        ]
+    )
+    arguments = _trainer_arguments(config, run_dir.checkpoints)
+    n_processes = GRPOConfig(**arguments).world_size
+    n_responses, per_pass = config.prompts_per_step * config.group_size, config.micro_batch_size * n_processes
+    if n_responses % per_pass:
+        raise ConfigError(
+            f"prompts_per_step x group_size = {n_responses} responses are no multiple of "
+            f"micro_batch_size={config.micro_batch_size} times {n_processes} processes"
+        )
+    arguments["gradient_accumulation_steps"] = n_responses // per_pass
+
+    model = load_causal_lm(config.model, device=None if n_processes == 1 else "cpu")
+    stop_ids = stop_token_ids(model, tokenizer) | {int(tokenizer.pad_token_id)}
+    tokens = response_tokens(tokenizer, knob.grid, stop_ids)
+
+    def decode(ids: Sequence[int]) -> str:
+        text = tokenizer.decode(list(ids), skip_special_tokens=False, clean_up_tokenization_spaces=False)
+        assert isinstance(text, str)
+        return text
+
+    scorer = ResponseScorer(
+        tokens,
+        decode,
+        grader,
+        config.calibration_shape,
+        config.mode_shape,
+        config.integrity_shape,
+        config.head_shape,
+        RepetitionLimits(),
+    )
+    trainer = ChrpoTrainer(
+        model=model,
+        reward_funcs=BatchRewards(scorer, knob.grid).functions,
+        args=GRPOConfig(**arguments),
+        train_dataset=dataset,
+        processing_class=tokenizer,
+        objective=_objective(config),
+        rollout=_rollout(config, tokenizer, stop_ids) if config.own_rollouts else None,
+    )
+    trainer.remove_callback(PrinterCallback)  # it writes to stdout
+    watch = HeadWatch()
+
+    def observe(step: int, metrics: Mapping[str, float]) -> None:
+        if "head/no_choice" not in metrics:  # a step on old roll-outs, with n_iterations above 1
+            return
+        shares = {ratio: metrics[share_metric(ratio)] for ratio in knob.grid}
+        stats = HeadStats(shares, metrics["head/no_choice"])
+        for warning in watch.observe(stats, metrics["reward/flat_groups"]):
+            run_dir.log(f"chrpo: step {step}: {warning}")
+
+    callback = RunCallback(run_dir, "chrpo", metric_name, _SHOWN, config.log_every_steps, observe)
+    trainer.add_callback(callback)
+    return trainer, callback
+
+
+def _trainer_arguments(config: ChrpoConfig, checkpoints: Path) -> dict[str, Any]:
+    own = {
+        "per_device_train_batch_size": config.micro_batch_size,
+        "num_generations": config.group_size,
+        "max_completion_length": config.max_new_tokens,
+        "temperature": config.temperature,
+        "top_p": config.top_p,
+        "learning_rate": config.learning_rate,
+        "lr_scheduler_type": "constant_with_warmup",
+        "warmup_steps": config.warmup_share,  # below 1 it is a share of all steps
+        "weight_decay": config.weight_decay,
+        "max_grad_norm": config.max_grad_norm,
+        "max_steps": config.n_steps,
+        "num_iterations": config.n_iterations,
+        "epsilon": config.clip,
+        "beta": config.beta,
+        "use_bias_correction_kl": False,  # GRPO's KL; TRL's default weighs it by the probability ratio
+        "loss_type": config.loss_type,
+        "scale_rewards": "group",
+        "reward_weights": [*_part_weights(config), 0.0],  # for TRL's log only: the advantages are ours
+        "disable_dropout": True,
+        "generation_batch_size": config.prompts_per_step * config.group_size,
+        **common_arguments(
+            checkpoints,
+            precision=config.precision,
+            seed=config.seed,
+            save_every_steps=config.save_every_steps,
+            keep_checkpoints=config.keep_checkpoints,
+            gradient_checkpointing=config.gradient_checkpointing,
+        ),
+    }
+    return lay_over(own, config.trainer_args)
+
+
+def _part_weights(config: ChrpoConfig) -> tuple[float, ...]:
+    """In the order of `MAIN_PARTS`, 0 for a part that is switched off."""
+    weights, parts = config.weights, config.parts
+    by_part = {
+        "accuracy": weights.accuracy,
+        "calibration": weights.calibration * parts.cal,
+        "mode": weights.mode * parts.mode,
+        "integrity": weights.integrity * parts.int,
+    }
+    return tuple(by_part[part] for part in MAIN_PARTS)
+
+
+def _objective(config: ChrpoConfig) -> "Objective":
+    from extracot.training.chrpo.trainer import HeadTerm, Objective
+
+    head = None
+    if config.head_coefficient is not None:
+        ctrl_weight = config.ctrl_weight if config.parts.ctrl else 0.0
+        head = HeadTerm(config.head_coefficient, config.head_clip, ctrl_weight)
+    return Objective(_part_weights(config), config.aggregation, config.std_floor, head)
+
+
+def _rollout(
+    config: ChrpoConfig, tokenizer: "PreTrainedTokenizerBase", stop_ids: frozenset[int]
+) -> "Rollout":
+    """Draw responses with our decoding loop, long prompts first; each from a random stream of its own."""
+    from extracot.generate.backend import Sampling, request_seed
+    from extracot.generate.decoding import decode_batch
+
+    sampling = Sampling(
+        max_new_tokens=config.max_new_tokens, temperature=config.temperature, top_p=config.top_p
+    )
+    pad_id = int(tokenizer.pad_token_id)
+
+    def draw(model: Any, prompts: Sequence[Sequence[int]], number: int) -> list[list[int]]:
+        by_length = sorted(range(len(prompts)), key=lambda place: -len(prompts[place]))
+        responses: list[list[int]] = [[] for _ in prompts]
+        was_training = model.training
+        model.eval()
+        try:
+            for start in range(0, len(prompts), config.rollout_batch_size):
+                places = by_length[start : start + config.rollout_batch_size]
+                seeds = [request_seed(f"roll-out {number}", config.seed, place) for place in places]
+                rows = decode_batch(
+                    model, [prompts[place] for place in places], sampling, seeds, stop_ids, pad_id
+                )
+                for place, row in zip(places, rows, strict=True):
+                    responses[place] = row.token_ids
+        finally:
+            model.train(was_training)
+        return responses
+
+    return draw
+
+
+def metric_name(name: str) -> str | None:
+    """Our name of a metric of TRL's; None for those that say nothing here."""
+    if name in _RENAMED:
+        return _RENAMED[name]
+    if name.startswith("rewards/"):
+        _, part, statistic = name.split("/")
+        shown = "ctrl" if part == HEAD else part
+        return f"reward/{shown}" if statistic == "mean" else f"reward/{shown}_std"
+    if name.startswith(("completions/", "clip_ratio/", "sampling/")):
+        return None if name not in _KEPT else name
+    return name
+
+
+_KEPT = ("completions/max_length", "clip_ratio/region_mean")
+_RENAMED = {
+    "reward": "reward/total",
+    "reward_std": None,
+    "frac_reward_zero_std": "reward/flat_groups",
+    "epoch": None,
+}

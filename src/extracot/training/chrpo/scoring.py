@@ -1,0 +1,200 @@
+"""From generated ids to reward parts: parse, grade once per batch, compute every part.
+
+The trainer asks one function per part; they share one `ResponseScorer`, which scores a batch the first time
+it sees it. Grading is bounded: exact rules decide almost all answers, the rest runs in processes that are
+killed when slow.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from extracot.grading.grader import Grader
+from extracot.records.outcome import Outcome
+from extracot.text.repetition import RepetitionLimits, is_degenerate
+from extracot.training.chrpo.monitor import head_stats
+from extracot.training.chrpo.rewards import (
+    CalibrationShape,
+    HeadShape,
+    IntegrityShape,
+    ModeShape,
+    Violation,
+    accuracy_reward,
+    calibration_reward,
+    head_reward,
+    integrity_reward,
+    mode_reward,
+)
+from extracot.training.response_ids import ParsedResponse, ResponseTokens, parse_response
+
+MAIN_PARTS = ("accuracy", "calibration", "mode", "integrity")
+"""Parts of the main reward, in the order of the trainer's columns."""
+HEAD = "head"
+"""The control-head reward, the last column."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredResponse:
+    """One response with everything that was measured on it."""
+
+    parsed: ParsedResponse
+    outcome: Outcome
+    actual_ratio: float
+    """Think tokens over the problem's reference; may pass 1."""
+    violations: frozenset[Violation]
+    rewards: dict[str, float | None]
+    """Part -> unweighted reward; None where grading could not decide what it depends on."""
+
+
+class ResponseScorer:
+    """Scores batches of responses.
+
+    Args:
+        tokens: the structural ids.
+        decode: ids to text, special tokens kept.
+        grader: open; the caller closes it.
+        calibration, mode, integrity, head: see `rewards`.
+        repetition: what counts as degenerate, in words.
+    """
+
+    def __init__(
+        self,
+        tokens: ResponseTokens,
+        decode: Callable[[Sequence[int]], str],
+        grader: Grader,
+        calibration: CalibrationShape,
+        mode: ModeShape,
+        integrity: IntegrityShape,
+        head: HeadShape,
+        repetition: RepetitionLimits,
+    ) -> None:
+        self._tokens = tokens
+        self._decode = decode
+        self._grader = grader
+        self._calibration, self._mode, self._integrity, self._head = calibration, mode, integrity, head
+        self._repetition = repetition
+        self._is_blank_by_id: dict[int, bool] = {}
+
+    def score(
+        self,
+        completion_ids: Sequence[Sequence[int]],
+        golds: Sequence[str],
+        teacher_ratios: Sequence[float | None],
+        n_reference_think_tokens: Sequence[float],
+    ) -> list[ScoredResponse]:
+        """Score responses, in order; all sequences are equally long, reference lengths are above 0."""
+        parsed = [parse_response(ids, self._tokens, self._is_blank) for ids in completion_ids]
+        # The visible part holds the answer; a box in an unclosed think block is none.
+        grades = self._grader.grade_many(
+            [(gold, self._decode(p.visible_ids)) for gold, p in zip(golds, parsed, strict=True)]
+        )
+        return [
+            self._score_one(p, Outcome.TRUNCATED if p.is_truncated else grade.outcome, teacher, n_reference)
+            for p, grade, teacher, n_reference in zip(
+                parsed, grades, teacher_ratios, n_reference_think_tokens, strict=True
+            )
+        ]
+
+    def _score_one(
+        self, parsed: ParsedResponse, outcome: Outcome, teacher_ratio: float | None, n_reference: float
+    ) -> ScoredResponse:
+        actual_ratio = parsed.n_think_tokens / n_reference
+        violations = frozenset(self._violations(parsed, outcome))
+        is_correct = None if outcome is Outcome.UNGRADED else outcome is Outcome.CORRECT
+        choice = parsed.choice
+        rewards: dict[str, float | None] = {
+            "accuracy": accuracy_reward(outcome),
+            "calibration": calibration_reward(actual_ratio, choice, self._calibration),
+            "mode": None
+            if is_correct is None
+            else mode_reward(is_correct, choice, teacher_ratio, self._mode),
+            "integrity": integrity_reward(violations, self._integrity),
+            HEAD: None if is_correct is None else head_reward(is_correct, choice, teacher_ratio, self._head),
+        }
+        return ScoredResponse(parsed, outcome, actual_ratio, violations, rewards)
+
+    def _violations(self, parsed: ParsedResponse, outcome: Outcome) -> Iterable[Violation]:
+        if parsed.choice is None:
+            yield Violation.NO_CHOICE
+        if not parsed.has_think:
+            yield Violation.NO_THINK
+        elif not parsed.is_closed:
+            yield Violation.UNCLOSED_THINK
+        if outcome in (Outcome.NO_ANSWER, Outcome.TRUNCATED):
+            yield Violation.NO_ANSWER
+        if parsed.has_stray_control:
+            yield Violation.STRAY_CONTROL
+        if is_degenerate(self._decode(parsed.think_ids).split(), self._repetition):
+            yield Violation.DEGENERATE
+
+    def _is_blank(self, token: int) -> bool:
+        if token not in self._is_blank_by_id:
+            self._is_blank_by_id[token] = not self._decode([token]).strip()
+        return self._is_blank_by_id[token]
+
+
+class BatchRewards:
+    """The reward functions that the trainer calls, one per part, over one shared scoring of the batch.
+
+    Relies on the trainer passing the very same `completion_ids` list to every reward function of a batch.
+    """
+
+    def __init__(self, scorer: ResponseScorer, grid: Sequence[float]) -> None:
+        self._scorer = scorer
+        self._grid = tuple(grid)
+        self._seen: Sequence[Sequence[int]] | None = None
+        self._scored: list[ScoredResponse] = []
+
+    @cached_property
+    def functions(self) -> list[Callable[..., list[float | None]]]:
+        """One function per main part, then the head."""
+        return [self._part_function(part) for part in (*MAIN_PARTS, HEAD)]
+
+    def _part_function(self, part: str) -> Callable[..., list[float | None]]:
+        def reward(
+            *,
+            completion_ids: Sequence[Sequence[int]],
+            answer: Sequence[str],
+            teacher_ratio: Sequence[float | None],
+            n_reference_think_tokens: Sequence[float],
+            log_metric: Callable[[str, float], None],
+            **_: Any,
+        ) -> list[float | None]:
+            if self._seen is not completion_ids:
+                self._scored = self._scorer.score(
+                    completion_ids, answer, teacher_ratio, n_reference_think_tokens
+                )
+                self._seen = completion_ids
+                for name, value in batch_metrics(self._scored, self._grid).items():
+                    log_metric(name, value)
+            return [scored.rewards[part] for scored in self._scored]
+
+        reward.__name__ = part  # the trainer names its columns after it
+        return reward
+
+
+def share_metric(ratio: float) -> str:
+    """Name of the metric that holds the share of responses which chose this ratio."""
+    return f"head/share_{ratio:.2f}"
+
+
+def batch_metrics(scored: Sequence[ScoredResponse], grid: Sequence[float]) -> dict[str, float]:
+    """Means over a batch of at least one response: lengths, outcomes, violations and the head's choices."""
+    stats = head_stats([s.parsed.choice for s in scored], grid)
+    violations = Counter(violation for s in scored for violation in s.violations)
+    n = len(scored)
+    return {
+        "accuracy": sum(s.outcome is Outcome.CORRECT for s in scored) / n,
+        "think_tokens/mean": sum(s.parsed.n_think_tokens for s in scored) / n,
+        "tokens/mean": sum(s.parsed.n_tokens for s in scored) / n,
+        "visible_tokens/mean": sum(len(s.parsed.visible_ids) for s in scored) / n,
+        "actual_ratio/mean": sum(s.actual_ratio for s in scored) / n,
+        "outcome/truncated": sum(s.outcome is Outcome.TRUNCATED for s in scored) / n,
+        "outcome/ungraded": sum(s.outcome is Outcome.UNGRADED for s in scored) / n,
+        "head/entropy": stats.entropy,
+        "head/no_choice": stats.no_choice_share,
+        **{share_metric(ratio): share for ratio, share in stats.shares.items()},
+        **{f"violation/{violation}": violations[violation] / n for violation in Violation},
+    }

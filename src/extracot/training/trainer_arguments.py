@@ -1,0 +1,66 @@
+"""Arguments that every trainer of transformers gets from us: quiet, offline, on the hardware that is
+there."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from extracot.errors import ConfigError
+
+Precision = Literal["auto", "float32", "bfloat16"]
+
+
+def common_arguments(
+    checkpoints: Path,
+    *,
+    precision: Precision,
+    seed: int,
+    save_every_steps: int,
+    keep_checkpoints: int,
+    gradient_checkpointing: bool,
+) -> dict[str, Any]:
+    """Arguments for quiet training on a GPU where there is one, on the CPU otherwise.
+
+    Args:
+        checkpoints: where they go.
+        precision: of the forward and backward pass, weights stay in the type they were loaded in. auto:
+            bfloat16 on a GPU, float32 on a CPU, where bfloat16 is far slower.
+        seed: of the trainer.
+        save_every_steps: optimiser steps between checkpoints.
+        keep_checkpoints: older ones are deleted.
+        gradient_checkpointing: recompute activations to save memory.
+    """
+    import torch
+
+    has_gpu = torch.cuda.is_available()
+    return {
+        "output_dir": str(checkpoints),
+        "use_cpu": not has_gpu,
+        "bf16": precision == "bfloat16" or (precision == "auto" and has_gpu),
+        "fp16": False,
+        "seed": seed,
+        "save_strategy": "steps",
+        "save_steps": save_every_steps,
+        "save_total_limit": keep_checkpoints,
+        "gradient_checkpointing": gradient_checkpointing,
+        "logging_strategy": "steps",
+        "logging_steps": 1,
+        "logging_nan_inf_filter": False,  # it would show the last good loss in place of a NaN
+        "report_to": "none",
+        "disable_tqdm": True,
+        "dataloader_pin_memory": has_gpu,
+    }
+
+
+def lay_over(arguments: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
+    """Our arguments with the user's extra ones.
+
+    Raises:
+        ConfigError: an extra argument that our own config already decides.
+    """
+    taken = sorted(set(arguments) & set(extra))
+    if taken:
+        raise ConfigError(
+            f"trainer_args sets {', '.join(taken)}, which other keys of this config decide; use those"
+        )
+    return {**arguments, **extra}

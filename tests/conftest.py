@@ -1,0 +1,120 @@
+"""Tiny random models that several rooms' tests share; everything runs on the CPU, without a network."""
+
+import os
+
+# Before anything of Hugging Face is imported: a test that reaches for the network must fail, not wait.
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast, Qwen3ForCausalLM
+
+END, TURN_START, TURN_END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
+CHAT_TEMPLATE = (
+    "{% for message in messages %}"
+    "{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}"
+    "{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+_CORPUS = (
+    "Gus has 4 shells. Compared to Gus, Ola has 5 more shells. How many shells does Ola have?",
+    "First, Gus has 4 shells, so $ Gus = 4 $. Next, $ Ola = 4 + 5 = 9 $. The answer is \\boxed{9}.",
+    "Please reason step by step, and put your final answer within a box.\n\n",
+)
+
+
+def build_tiny_tokenizer() -> "PreTrainedTokenizerFast":
+    """A byte-level BPE of a few hundred tokens with a chat template; the think tags are plain added tokens."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import AddedToken, PreTrainedTokenizerFast
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=320,
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        special_tokens=[END, TURN_START, TURN_END],
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(_CORPUS, trainer)
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token=END,
+        eos_token=TURN_END,
+        clean_up_tokenization_spaces=False,
+        chat_template=CHAT_TEMPLATE,
+    )
+    fast.add_tokens([AddedToken(tag, special=False, normalized=False) for tag in ("<think>", "</think>")])
+    return fast
+
+
+def build_tiny_model(
+    tokenizer: "PreTrainedTokenizerFast", n_spare_rows: int = 0, is_tied: bool = True, seed: int = 0
+) -> "Qwen3ForCausalLM":
+    """Two layers of 64 dimensions, random weights large enough to make varied text.
+
+    Args:
+        n_spare_rows: rows beyond the tokenizer's, as padded vocabularies have them.
+        is_tied: one matrix for input and output.
+    """
+    import torch
+    from transformers import Qwen3Config, Qwen3ForCausalLM
+
+    config = Qwen3Config(
+        vocab_size=len(tokenizer) + n_spare_rows,
+        hidden_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        head_dim=32,  # smaller ones do not run everywhere
+        intermediate_size=96,
+        max_position_embeddings=512,
+        tie_word_embeddings=is_tied,
+        initializer_range=0.1,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return Qwen3ForCausalLM(config).eval()
+
+
+def write_tiny_model(folder: Path, n_spare_rows: int = 0, is_tied: bool = True) -> Path:
+    """A model folder as a hub would deliver it."""
+    tokenizer = build_tiny_tokenizer()
+    build_tiny_model(tokenizer, n_spare_rows, is_tied).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def tiny_tokenizer() -> "PreTrainedTokenizerFast":
+    """A fresh one, free to be changed."""
+    return build_tiny_tokenizer()
+
+
+@pytest.fixture
+def make_tiny_model() -> "Callable[..., Qwen3ForCausalLM]":
+    """`build_tiny_model`, for a test that wants its own."""
+    return build_tiny_model
+
+
+@pytest.fixture
+def save_tiny_model() -> Callable[..., Path]:
+    """`write_tiny_model`, for a test that wants its own folder."""
+    return write_tiny_model
+
+
+@pytest.fixture(scope="session")
+def tiny_model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny random model that was not prepared; read it, never write into it."""
+    return write_tiny_model(tmp_path_factory.mktemp("models") / "tiny")

@@ -1,0 +1,166 @@
+import pickle
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from extracot import errors
+from extracot.records import (
+    Annotation,
+    Compression,
+    Outcome,
+    Problem,
+    Record,
+    Score,
+    SftExample,
+    TeacherBudget,
+    Trace,
+)
+
+PROBLEM = Problem(id="p-1", question="1 + 1?", answer="2", level=None, source="test")
+TRACE = Trace(
+    id="t-1",
+    problem_id="p-1",
+    question="1 + 1?",
+    answer="2",
+    level=3,
+    cot="$1 + 1 = 2$. Sûr.",
+    response="\n\n\\boxed{2}",
+    model="toy",
+    outcome=Outcome.CORRECT,
+    is_closed=True,
+    n_think_tokens=9,
+    n_tokens=15,
+    latency_s=0.25,
+)
+ANNOTATION = Annotation(
+    trace_id="t-1",
+    annotator="slicing",
+    spans=[(0, 12), (12, 17)],
+    importance=[1.0, 0.0],
+    outcome="ok",
+    error=None,
+)
+COMPRESSION = Compression(
+    trace_id="t-1",
+    problem_id="p-1",
+    scorer="slicing",
+    target_ratio=0.5,
+    actual_ratio=0.6,
+    n_tokens=6,
+    n_original_tokens=10,
+    text="$1 + 1 = 2$.",
+    kept=[(0, 12)],
+    n_formulas=1,
+    n_formulas_kept=1,
+    keeps_answer=True,
+    outcome="ok",
+    error=None,
+)
+SFT_EXAMPLE = SftExample(
+    id="s-1",
+    problem_id="p-1",
+    queue="policy",
+    target_ratio=0.2,
+    prompt="<COMP_POLICY>",
+    completion="<COMP_20>",
+    n_prompt_tokens=1,
+    n_completion_tokens=1,
+)
+BUDGET = TeacherBudget(
+    problem_id="p-1",
+    question="1 + 1?",
+    answer="2",
+    level=1,
+    pass_rates={"0.20": 0.5, "1.00": 1.0},
+    teacher_ratio=1.0,
+    n_reference_think_tokens=9.0,
+    n_samples=2,
+)
+SCORE = Score(
+    problem_id="p-1",
+    arm="chrpo",
+    mode="policy",
+    target_ratio=None,
+    chosen_ratio=0.2,
+    outcome=Outcome.TRUNCATED,
+    level=None,
+    n_think_tokens=3,
+    n_tokens=9,
+    n_reference_think_tokens=None,
+    latency_s=0.1,
+    is_closed=False,
+    completion="<COMP_20>",
+    question="1 + 1?",
+    answer="2",
+    sample=0,
+)
+RECORDS = [PROBLEM, TRACE, ANNOTATION, COMPRESSION, SFT_EXAMPLE, BUDGET, SCORE]
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=lambda record: type(record).__name__)
+def test_a_record_survives_its_line(record: Record) -> None:
+    assert type(record).model_validate_json(record.model_dump_json()) == record
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=lambda record: type(record).__name__)
+def test_a_record_opens_with_its_format_and_says_what_every_field_is(record: Record) -> None:
+    fields = type(record).model_fields
+    assert next(iter(fields)) == "format"
+    assert all(field.description for field in fields.values())
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=lambda record: type(record).__name__)
+def test_a_record_is_frozen_and_closed(record: Record) -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        record.format = "other"  # type: ignore[attr-defined]
+    with pytest.raises(ValidationError, match="Extra inputs"):
+        type(record).model_validate({**record.model_dump(), "more": 1})
+
+
+def test_formats_are_all_different() -> None:
+    formats = [type(record).model_fields["format"].default for record in RECORDS]
+    assert len(set(formats)) == len(formats)
+
+
+@pytest.mark.parametrize(
+    ("record", "change"),
+    [
+        (ANNOTATION, {"importance": [1.0]}),
+        (ANNOTATION, {"importance": [1.0, 1.5]}),
+        (ANNOTATION, {"spans": [(0, 12), (11, 17)]}),  # overlap
+        (ANNOTATION, {"spans": [(12, 17), (0, 12)]}),  # order
+        (ANNOTATION, {"spans": [(0, 0), (12, 17)]}),  # empty
+        (ANNOTATION, {"outcome": "failed"}),  # without an error
+        (COMPRESSION, {"n_formulas_kept": 2}),
+        (COMPRESSION, {"target_ratio": 0.0}),
+        (COMPRESSION, {"target_ratio": 1.1}),
+        (COMPRESSION, {"actual_ratio": float("nan")}),
+        (COMPRESSION, {"error": "but outcome is ok"}),
+        (BUDGET, {"pass_rates": {"0.2": 1.0}}),
+        (BUDGET, {"pass_rates": {"0.20": 1.5}}),
+        (BUDGET, {"n_reference_think_tokens": 0}),
+        (SCORE, {"outcome": "maybe"}),
+        (SCORE, {"mode": "auto"}),
+        (SFT_EXAMPLE, {"queue": "other"}),
+    ],
+)
+def test_a_record_that_contradicts_itself_is_refused(record: Record, change: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        type(record).model_validate({**record.model_dump(), **change})
+
+
+def test_a_compression_may_measure_more_than_the_whole() -> None:
+    assert COMPRESSION.model_copy(update={"actual_ratio": 1.02}).actual_ratio == 1.02
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [value for value in vars(errors).values() if isinstance(value, type)],
+    ids=lambda kind: kind.__name__,
+)
+def test_an_error_survives_pickling_with_its_message(kind: type[errors.ExtracotError]) -> None:
+    error = pickle.loads(pickle.dumps(kind("what, where, how")))
+    assert type(error) is kind
+    assert str(error) == "what, where, how"
+    assert error.exit_code in (1, 2)
