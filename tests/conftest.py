@@ -31,7 +31,7 @@ _CORPUS = (
 
 
 def build_tiny_tokenizer() -> "PreTrainedTokenizerFast":
-    """A byte-level BPE of a few hundred tokens with a chat template; the think tags are plain added tokens."""
+    """A byte-level BPE of a few hundred tokens with a chat template; think tags are plain added tokens."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import AddedToken, PreTrainedTokenizerFast
 

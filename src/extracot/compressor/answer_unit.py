@@ -6,8 +6,9 @@ Purely by spelling: `1,200` states 1200 and `\\dfrac12` does not state 0.5. Whet
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
-_MARKUP = re.compile(r"\\[!,;:]|\\left(?![a-z])|\\right(?![a-z])|\\?\$|(?<=\d)(?:,|\{,\})(?=\d{3}(?!\d))")
+_MARKUP = re.compile(r"\\[!,;: ]|\\left(?![a-z])|\\right(?![a-z])|\\?\$|(?<=\d)(?:,|\{,\})(?=\d{3}(?!\d))")
 _TEXT_MACRO = re.compile(r"\\(?:text|mathrm|mathbf|textbf)\{([^{}]*)\}")
 _BLANK_BESIDE_SIGN = re.compile(r"(?<![^\W_])\s+|\s+(?![^\W_])")
 
@@ -17,12 +18,8 @@ def states_answer(text: str, answer: str) -> bool:
 
     White space, `$`, thousands separators and LaTeX spacing do not count; case does not either.
     """
-    needle = _compact(answer)
-    if not needle:
-        return False
-    before = r"(?<![^\W_])(?<!\d\.)" if needle[0].isalnum() else ""
-    after = r"(?![^\W_])(?!\.0*[1-9])" if needle[-1].isalnum() else ""
-    return re.search(before + re.escape(needle) + after, _compact(text)) is not None
+    pattern = _statement_pattern(answer)
+    return pattern is not None and pattern.search(_compact(text)) is not None
 
 
 def find_answer_unit(unit_texts: Sequence[str], scores: Sequence[float], answer: str | None) -> int | None:
@@ -44,6 +41,17 @@ def find_answer_unit(unit_texts: Sequence[str], scores: Sequence[float], answer:
         return None
     stating = [unit for unit, text in enumerate(unit_texts) if states_answer(text, answer)]
     return max(stating, key=lambda unit: (scores[unit], unit), default=None)
+
+
+@lru_cache(maxsize=1024)
+def _statement_pattern(answer: str) -> re.Pattern[str] | None:
+    """What finds the answer in a compact text; None for an answer without content."""
+    needle = _compact(answer)
+    if not needle:
+        return None
+    before = r"(?<![^\W_])(?<!\d\.)" if needle[0].isalnum() else ""
+    after = r"(?![^\W_])(?!\.0*[1-9])" if needle[-1].isalnum() else ""
+    return re.compile(before + re.escape(needle) + after)
 
 
 def _compact(text: str) -> str:

@@ -9,7 +9,6 @@ from extracot.compressor.answer_unit import states_answer
 from extracot.compressor.costs import count_tokens
 from extracot.compressor.scorers.scorer import Passage
 from extracot.errors import DataError
-from extracot.text.formulas import formula_spans
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -58,6 +57,7 @@ def check_passage(passage: Passage) -> None:
 
 def measure(
     passages: Sequence[Passage],
+    formulas: Sequence[Sequence[Span]],
     ratios: Sequence[float],
     spans: Sequence[Sequence[Sequence[Span]]],
     texts: Sequence[Sequence[str]],
@@ -68,6 +68,7 @@ def measure(
 
     Args:
         passages: [N].
+        formulas: [N] where the formulas of each `cot` stand, ascending.
         ratios: [R].
         spans: [N][R] what was kept of each `cot`.
         texts: [N][R] the same as text.
@@ -79,10 +80,9 @@ def measure(
     """
     counts = iter(count_tokens(tokenizer, [text for row in texts for text in row]))
     results = []
-    for passage, own_spans, own_texts, n_original in zip(
-        passages, spans, texts, n_original_tokens, strict=True
+    for passage, own_formulas, own_spans, own_texts, n_original in zip(
+        passages, formulas, spans, texts, n_original_tokens, strict=True
     ):
-        formulas = formula_spans(passage.cot)
         is_stated = bool(passage.answer) and states_answer(passage.cot, passage.answer or "")
         row = []
         for ratio, kept, text in zip(ratios, own_spans, own_texts, strict=True):
@@ -95,8 +95,8 @@ def measure(
                     n_original_tokens=n_original,
                     text=text,
                     kept=tuple(kept),
-                    n_formulas=len(formulas),
-                    n_formulas_kept=n_covered(formulas, kept),
+                    n_formulas=len(own_formulas),
+                    n_formulas_kept=n_covered(own_formulas, kept),
                     keeps_answer=states_answer(text, passage.answer or "") if is_stated else None,
                 )
             )

@@ -10,7 +10,7 @@ from extracot.compressor.costs import token_offsets, unit_costs
 from extracot.compressor.joining import join_spans, kept_spans
 from extracot.compressor.scorers.scorer import Passage, Scorer
 from extracot.compressor.selection import check_ratios, cut, rank_units
-from extracot.text.units import segment
+from extracot.text.units import UnitKind, segment
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -109,7 +109,12 @@ class Compressor:
             [join_spans(passage.cot, kept) for kept in row]
             for passage, row in zip(passages, spans, strict=True)
         ]
-        return measure(passages, targets, spans, texts, [len(own) for own in offsets], target_tokenizer)
+        formulas = [
+            [(unit.start, unit.end) for unit in own if unit.kind is UnitKind.FORMULA] for own in units
+        ]
+        return measure(
+            passages, formulas, targets, spans, texts, [len(own) for own in offsets], target_tokenizer
+        )
 
 
 def _load(tokenizer: "PreTrainedTokenizerBase | str") -> "PreTrainedTokenizerBase":

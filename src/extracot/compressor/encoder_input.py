@@ -103,7 +103,7 @@ def stored_input(config: "PreTrainedConfig", tokenizer: "PreTrainedTokenizerBase
     """
     stored = getattr(config, CONFIG_KEY, None)
     if not isinstance(stored, Mapping):
-        n_labels = int(config.num_labels)
+        n_labels = len(config.id2label or (0, 1))
         tiers = [label / max(1, n_labels - 1) for label in range(n_labels)]
         return fit_input(tokenizer, config, tiers, with_question=True)
     return EncoderInput(

@@ -1,7 +1,6 @@
 """The `compress` stage: reads traces one batch at a time, writes every trace at every ratio."""
 
 import time
-from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -12,6 +11,7 @@ from extracot.compressor.compressor import Compressor
 from extracot.compressor.config import CompressConfig
 from extracot.compressor.scorers.random import RandomScorer
 from extracot.compressor.scorers.scorer import Passage
+from extracot.compressor.tally import Tally
 from extracot.errors import DataError
 from extracot.io.jsonl import JsonlWriter, read_records
 from extracot.io.manifest import Manifest
@@ -51,15 +51,15 @@ def run(config: CompressConfig, run_dir: RunDirectory) -> Manifest:
     compressor = load_compressor(config)
     path = run_dir.records(RECORDS)
     tally = Tally()
-    done: dict[str, set[float]] = defaultdict(set)
+    done: dict[str, set[float]] = {}
     with JsonlWriter(path) as writer:  # opened first: it removes a torn last line
         for record in read_records(path, Compression):
-            done[record.trace_id].add(record.target_ratio)
+            done.setdefault(record.trace_id, set()).add(record.target_ratio)
             tally.add(record)
         owed = (
             trace
             for trace in islice(iterate_traces(config.traces), config.limit)
-            if not done[trace.id].issuperset(config.ratios)
+            if not done.get(trace.id, set()).issuperset(config.ratios)
         )
         reporter = Reporter(run_dir)
         for batch in batched(owed, config.batch_size):
@@ -67,7 +67,7 @@ def run(config: CompressConfig, run_dir: RunDirectory) -> Manifest:
                 batch, compress_batch(batch, config, compressor, tokenizer), strict=True
             ):
                 for record in to_records(trace, result, config):
-                    if record.target_ratio not in done[trace.id]:
+                    if record.target_ratio not in done.get(trace.id, set()):
                         writer.write(record)
                         tally.add(record)
             reporter.advance(batch)
@@ -167,52 +167,6 @@ def to_records(
             outcome="ok",
             error=None,
         )
-
-
-class Tally:
-    """Sums over records, so that a run of any size ends in a few figures without holding its records."""
-
-    def __init__(self) -> None:
-        self.outcomes: Counter[str] = Counter(ok=0, failed=0)
-        self._n: Counter[float] = Counter()
-        self._ratio: defaultdict[float, float] = defaultdict(float)
-        self._error: defaultdict[float, float] = defaultdict(float)
-        self._formulas: Counter[float] = Counter()
-        self._formulas_kept: Counter[float] = Counter()
-
-    def add(self, record: Compression) -> None:
-        """Count one record."""
-        self.outcomes[record.outcome] += 1
-        if record.outcome == "failed":
-            return
-        target = record.target_ratio
-        self._n[target] += 1
-        self._ratio[target] += record.actual_ratio
-        self._error[target] += abs(record.actual_ratio - target)
-        self._formulas[target] += record.n_formulas
-        self._formulas_kept[target] += record.n_formulas_kept
-
-    def summary(self) -> dict[str, float | None]:
-        """Per target ratio: the mean actual ratio, its mean distance from the target, the share of formulas
-        kept."""
-        values: dict[str, float | None] = {}
-        for target, n in sorted(self._n.items()):
-            values[f"actual_ratio@{target:g}"] = round(self._ratio[target] / n, 4)
-            values[f"ratio_error@{target:g}"] = round(self._error[target] / n, 4)
-            formulas = self._formulas[target]
-            values[f"formulas_kept@{target:g}"] = (
-                round(self._formulas_kept[target] / formulas, 4) if formulas else None
-            )
-        return values
-
-    def lines(self) -> list[str]:
-        """The same for people."""
-        values = self.summary()
-        return [f"{self.outcomes['ok']} compressions, {self.outcomes['failed']} failed"] + [
-            f"target {target:g}: actual {values[f'actual_ratio@{target:g}']}, "
-            f"off by {values[f'ratio_error@{target:g}']}, formulas kept {values[f'formulas_kept@{target:g}']}"
-            for target in sorted(self._n)
-        ]
 
 
 class Reporter:

@@ -301,8 +301,11 @@ def paired_difference(first: Sequence[Score], second: Sequence[Score]) -> Paired
 def sign_test_p_value(n_plus: int, n_minus: int) -> float:
     """Two-sided exact p of seeing a split at least this uneven from a fair coin; 1.0 without any toss."""
     n = n_plus + n_minus
-    # Integers, so exact for any n; Fraction division rounds once, at the end.
-    tail = sum(math.comb(n, k) for k in range(min(n_plus, n_minus) + 1))
+    # In integers, so exact for any n; the division rounds once, at the end.
+    tail, ways = 0, 1
+    for k in range(min(n_plus, n_minus) + 1):
+        tail += ways
+        ways = ways * (n - k) // (k + 1)  # n choose k + 1
     return min(1.0, 2 * tail / (1 << n))
 
 

@@ -18,18 +18,23 @@ COLUMNS = (
     "asked",
     "Acc@all %",
     "95 % interval",
-    "think tokens",
-    "all tokens",
+    "think",
+    "all",
     "ActRatio",
-    "control error",
-    "truncated %",
-    "no answer %",
-    "unclosed %",
+    "error",
+    "cut %",
+    "none %",
+    "open %",
     "p50 s",
     "p95 s",
     "n",
 )
-"""Headings of the human-readable tables; the first two columns are text, the others right-aligned."""
+"""Short headings, for terminals; `LEGEND` spells them out. The first two columns are text."""
+
+LEGEND = (
+    "think, all: mean tokens. ActRatio: think / the base model's mean. error: |ActRatio - asked|.\n"
+    "cut: truncated. none: no answer. open: think block never closed. n: problems x samples."
+)
 
 CSV_COLUMNS = (
     "data_set",
@@ -100,19 +105,19 @@ def table_cells(rows: Sequence[RowMetrics]) -> list[tuple[str, ...]]:
 
 
 def render_plain(rows: Sequence[RowMetrics]) -> str:
-    """Aligned columns with a rule under the headings; ends with a newline."""
+    """Aligned columns with a rule under the headings, the legend below; ends with a newline."""
     cells = [COLUMNS, *table_cells(rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(COLUMNS))]
     lines = ["  ".join(_align(row, widths)).rstrip() for row in cells]
     lines.insert(1, "  ".join("─" * width for width in widths))
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", LEGEND]) + "\n"
 
 
 def render_markdown(rows: Sequence[RowMetrics]) -> str:
-    """A GitHub table; pipes, tags and line breaks in names are neutralised. Ends with a newline."""
+    """A GitHub table; pipes, tags and line breaks in names are neutralised; the legend below."""
     rule = ["---", "---", *["---:"] * (len(COLUMNS) - 2)]
     lines = [COLUMNS, rule, *[[_markdown_text(cell) for cell in row] for row in table_cells(rows)]]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + f"\n\n{LEGEND}\n"
 
 
 def render_csv(tables: Mapping[str, Sequence[RowMetrics]]) -> str:

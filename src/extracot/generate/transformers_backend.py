@@ -17,8 +17,8 @@ class TransformersBackend:
     Args:
         model: used as it is, on its device; put into eval mode for the time of a call.
         tokenizer: the one of that model.
-        batch_size: prompts side by side. For a model of a million parameters on a CPU, 128 gives nearly all
-            the speed there is (see `decoding`); a larger model wants fewer, as memory allows.
+        batch_size: prompts side by side. A model of a million parameters on a CPU gains little beyond 128; a
+            larger model wants fewer, as memory allows.
     """
 
     def __init__(

@@ -69,10 +69,11 @@ class Grader:
     all spawning does.
     """
 
-    def __init__(self, timeout_s: float = 5.0, n_workers: int = 2) -> None:
+    def __init__(self, timeout_s: float = 10.0, n_workers: int = 2) -> None:
         """
         Args:
-            timeout_s: seconds of a symbolic comparison before its process is killed and replaced.
+            timeout_s: seconds by the clock before a symbolic comparison's process is killed and replaced.
+                Honest ones take well under one on a free machine; the default leaves room for a busy one.
             n_workers: symbolic comparisons at a time.
 
         Raises:

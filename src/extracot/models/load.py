@@ -28,7 +28,7 @@ def resolve_model(name: str) -> str:
             raise ModelError(f"the packaged toy model is missing from {folder}; install extracot again")
         return str(folder)
     path = Path(name).expanduser()
-    if path.is_dir():
+    if name and path.is_dir():
         if not (path / "config.json").is_file():
             raise ModelError(f"{name} holds no model: config.json is missing; name the folder that has it")
         return str(path)
@@ -77,7 +77,9 @@ def load_causal_lm(
     """
     import torch
     from transformers import AutoModelForCausalLM
+    from transformers.utils.logging import disable_progress_bar
 
+    disable_progress_bar()  # type: ignore[no-untyped-call]  # stages report progress themselves
     source = resolve_model(name)
     try:
         model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(source, dtype=dtype)

@@ -126,6 +126,7 @@ def fit_generation_config(model: PreTrainedModel, tokenizer: PreTrainedTokenizer
     config.do_sample = True
     config.eos_token_id = stop_ids[0] if len(stop_ids) == 1 else stop_ids
     config.pad_token_id = pad_id
+    config._from_model_config = False  # else transformers may make it anew from the model's config
     model.generation_config = config
     model.config.pad_token_id = pad_id
 

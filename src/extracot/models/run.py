@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-from transformers.utils.logging import disable_progress_bar
-
 from extracot.io.manifest import Manifest
 from extracot.io.run_directory import RunDirectory
 from extracot.models.config import PrepareModelConfig
@@ -22,7 +20,6 @@ def run(config: PrepareModelConfig, run_dir: RunDirectory) -> Manifest:
     """
     if run_dir.is_complete:
         return run_dir.manifest
-    disable_progress_bar()  # type: ignore[no-untyped-call]
     source = resolve_model(config.model)
     tokenizer = load_tokenizer(config.model)
     model = load_causal_lm(config.model, dtype="auto", device="cpu")

@@ -38,7 +38,7 @@ class Token:
     """A piece of text between white space and other tokens."""
 
     kind: str
-    """A group name of the pattern above; `marked` for a delimited formula; `barrier` for what ends an expression."""
+    """A group name of the pattern above; `marked` is a delimited formula, `barrier` ends every expression."""
     start: int
     end: int
     text: str

@@ -14,18 +14,20 @@ class ToyBaseConfig(StageConfig):
     """Transformer layers."""
     n_heads: int = 4
     """Attention heads; head size is hidden_size / n_heads."""
-    n_key_value_heads: int = 2
+    n_key_value_heads: int = 4
     """Key and value heads shared between attention heads."""
     mlp_size: int = 384
     """Width of the feed-forward layers."""
-    n_steps: int = Field(default=3400, ge=1)
+    n_steps: int = Field(default=3000, ge=1)
     """Optimizer steps."""
-    batch_tokens: int = Field(default=4096, ge=512)
+    batch_tokens: int = Field(default=2048, ge=512)
     """Positions per step, padding included."""
-    matrix_lr: float = Field(default=0.02, gt=0)
+    matrix_lr: float = Field(default=0.01, gt=0)
     """Muon's step size for the matrices inside the layers."""
-    other_lr: float = Field(default=3e-3, gt=0)
+    other_lr: float = Field(default=2e-3, gt=0)
     """AdamW's step size for embeddings, output matrix and norms."""
+    lookup_lr: float = Field(default=3e-4, gt=0)
+    """AdamW's step size for the attention of the first two layers, whose heads start set by hand."""
     seed: int = 1
     """Of the initial weights and of the document stream."""
     evaluation_problems: str = "toy:heldout:500:seed=11"

@@ -8,10 +8,10 @@ from extracot.text.think import render_response
 from extracot.toy.world import N_FACTS, STYLE_REQUESTS, Style, ToyProblem, sample_problems
 
 STYLE_WEIGHTS: dict[Style, float] = {
-    Style.VERBOSE: 0.30,
-    Style.UNCHECKED: 0.08,
+    Style.VERBOSE: 0.26,
+    Style.UNCHECKED: 0.06,
     Style.NEEDED: 0.20,
-    Style.EQUATIONS: 0.42,
+    Style.EQUATIONS: 0.48,
 }
 """Share of each style among the documents. A real model has met terse solutions too; without them the step from the
 verbose style to a terse one has to be learnt from nothing."""

@@ -1,4 +1,7 @@
-"""Muon in plain fp32, equal shapes in one batch: fast on CPUs without bf16, where `torch.optim.Muon` is 17 times slower."""
+"""Muon in plain fp32, equal shapes in one batch.
+
+On CPUs without bf16 `torch.optim.Muon`, which works in it, takes longer for a step than the model for its passes.
+"""
 
 from collections.abc import Iterable
 
@@ -25,7 +28,8 @@ def orthogonalize(matrices: Tensor, n_steps: int = 5) -> Tensor:
     for _ in range(n_steps):
         gram = x @ x.mT
         x = a * x + (b * gram + c * gram @ gram) @ x
-    return x.mT if is_tall else x
+    result: Tensor = x.mT if is_tall else x
+    return result
 
 
 class Muon(torch.optim.Optimizer):

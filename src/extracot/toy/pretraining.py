@@ -12,6 +12,7 @@ from torch.nn import functional
 from transformers import PreTrainedTokenizerBase, Qwen3ForCausalLM
 
 from extracot.toy.corpus import Document, sample_documents
+from extracot.toy.initialisation import N_LOOKUP_LAYERS
 from extracot.toy.muon import Muon
 from extracot.toy.world import N_FACTS
 
@@ -39,9 +40,7 @@ def encode_document(tokenizer: PreTrainedTokenizerBase, document: Document) -> t
     return prompt_ids + response_ids, [IGNORED] * len(prompt_ids) + response_ids
 
 
-def batches(
-    tokenizer: PreTrainedTokenizerBase, documents: Iterator[Document], batch_tokens: int
-) -> Iterator[Batch]:
+def batches(tokenizer: PreTrainedTokenizerBase, documents: Iterator[Document], batch_tokens: int) -> Iterator[Batch]:
     """An endless stream of batches of at most `batch_tokens` positions, padding included.
 
     Documents are sorted by length within a window, so that little is padded; the window is then shuffled.
@@ -93,6 +92,7 @@ def pretrain(
     batch_tokens: int,
     matrix_lr: float,
     other_lr: float,
+    lookup_lr: float,
     seed: int,
     on_step: Callable[[int, dict[str, float]], Any],
 ) -> None:
@@ -105,17 +105,22 @@ def pretrain(
         batch_tokens: positions per step, padding included.
         matrix_lr: Muon's step size for the matrices inside the layers.
         other_lr: AdamW's step size for embeddings, output matrix and norms.
+        lookup_lr: AdamW's step size for the attention of the first two layers, see `set_lookup_heads`: Muon's large
+            steps would wash the hand-set heads out before they are needed.
         seed: of the document stream.
         on_step: called after each step with the step's number and its loss, tokens so far and tokens a second.
     """
-    matrices = [p for p in model.model.layers.parameters() if p.ndim == 2]
+    careful = [p for layer in model.model.layers[:N_LOOKUP_LAYERS] for p in layer.self_attn.parameters()]
+    careful_ids = {id(p) for p in careful}
+    matrices = [p for p in model.model.layers.parameters() if p.ndim == 2 and id(p) not in careful_ids]
     matrix_ids = {id(p) for p in matrices}
-    others = [p for p in model.parameters() if id(p) not in matrix_ids]
+    others = [p for p in model.parameters() if id(p) not in matrix_ids | careful_ids]
     optimizers = [
         Muon(matrices, lr=matrix_lr),
         torch.optim.AdamW(others, lr=other_lr, betas=(0.9, 0.98), weight_decay=0.0),
+        torch.optim.AdamW(careful, lr=lookup_lr, betas=(0.9, 0.98), weight_decay=0.0),
     ]
-    base_lrs = (matrix_lr, other_lr)
+    base_lrs = (matrix_lr, other_lr, lookup_lr)
     streams: dict[int, Iterator[Batch]] = {}
     model.train()
     n_tokens, started = 0, time.monotonic()
@@ -126,8 +131,8 @@ def pretrain(
             streams[n_facts] = batches(tokenizer, sample_documents(seed, n_facts=n_facts), batch_tokens)
         batch = next(streams[n_facts])
         loss = response_loss(model, batch)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(others, 1.0)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_([*others, *careful], 1.0)
         for optimizer, base_lr in zip(optimizers, base_lrs, strict=True):
             for group in optimizer.param_groups:
                 group["lr"] = base_lr * learning_rate_factor(progress)
@@ -136,4 +141,4 @@ def pretrain(
         n_tokens += batch.n_tokens
         seconds = time.monotonic() - started
         on_step(step, {"loss": loss.item(), "tokens": n_tokens, "tokens_per_s": n_tokens / seconds})
-    model.eval()
+    model.eval()  # type: ignore[no-untyped-call]

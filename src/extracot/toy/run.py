@@ -63,6 +63,7 @@ def run(config: ToyBaseConfig, run_dir: RunDirectory) -> Manifest:
         batch_tokens=config.batch_tokens,
         matrix_lr=config.matrix_lr,
         other_lr=config.other_lr,
+        lookup_lr=config.lookup_lr,
         seed=config.seed,
         on_step=report,
     )
@@ -91,7 +92,7 @@ def run(config: ToyBaseConfig, run_dir: RunDirectory) -> Manifest:
 
 
 def _save(model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
-    model.generation_config = GenerationConfig(
+    model.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]
         do_sample=True,
         temperature=0.7,
         top_p=0.95,
@@ -128,7 +129,9 @@ def _accuracy(
             for problem in batch
         ]
         encoded = tokenizer(prompts, return_tensors="pt", padding=True, padding_side="left")
-        output = model.generate(**encoded, do_sample=False, max_new_tokens=400)
+        output = model.generate(  # type: ignore[misc]
+            **encoded, do_sample=False, max_new_tokens=400
+        )
         texts = tokenizer.batch_decode(output[:, encoded["input_ids"].shape[1] :], skip_special_tokens=True)
         n_correct += sum(last_boxed(t) == p.answer for t, p in zip(texts, batch, strict=True))
     return n_correct / len(problems)

@@ -43,7 +43,7 @@ def build_tokenizer(vocab_size: int = 768) -> PreTrainedTokenizerFast:
         show_progress=False,
     )
     tokenizer.train_from_iterator(sample_texts(seed=0, n=2000), trainer)
-    fast = PreTrainedTokenizerFast(
+    fast = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=tokenizer,
         pad_token=PAD_TOKEN,
         eos_token=TURN_END,

@@ -29,10 +29,21 @@ MAX_VALUE = 40
 LEVEL_WEIGHTS = (0.20, 0.27, 0.20, 0.15, 0.10, 0.08)
 """Chance of level 1, 2, … N_FACTS: easier questions are commoner, as in the benchmarks of real models."""
 
-NAMES = (
-    "Ada Ben Cal Dan Eve Fay Gus Hal Ian Jon Kim Leo Mia Ned Ola Pam Quin Ray Sue Tom Uma Val Wes Zoe".split()
+NAMES = ("Ada", "Ben", "Cal", "Dan", "Eve", "Fay", "Gus", "Hal", "Ian", "Jon", "Kim", "Leo") + (
+    "Mia",
+    "Ned",
+    "Ola",
+    "Pam",
+    "Quin",
+    "Ray",
+    "Sue",
+    "Tom",
+    "Uma",
+    "Val",
+    "Wes",
+    "Zoe",
 )
-ITEMS = "shells stamps marbles cards pens coins beads books".split()
+ITEMS = ("shells", "stamps", "marbles", "cards", "pens", "coins", "beads", "books")
 
 
 class Style(StrEnum):
@@ -80,7 +91,6 @@ class ToyProblem:
     facts: tuple[Fact, ...]
     target: int
     """Index of the fact that the question asks about."""
-    lead: str
 
     @property
     def answer(self) -> int:
@@ -105,7 +115,7 @@ class ToyProblem:
         """The text of the question."""
         asked = self.facts[self.target]
         told = " ".join(_sentence(fact) for fact in self.facts)
-        return f"{self.lead} {told} How many {asked.item} does {asked.person} have?"
+        return f"How many {asked.item} does {asked.person} have? {told}"
 
     @property
     def split(self) -> Split:
@@ -130,7 +140,7 @@ class ToyProblem:
     def response(self) -> str:
         """The visible text after the think block; the only place that names who was asked about."""
         asked = self.facts[self.target]
-        return f"\n\n{asked.person} has \\boxed{{{asked.value}}} {asked.item}."
+        return f"\n\nSo {asked.person} holds {asked.value} {asked.item}: \\boxed{{{asked.value}}}"
 
 
 def _sentence(fact: Fact) -> str:
@@ -140,9 +150,10 @@ def _sentence(fact: Fact) -> str:
 
 def _step(fact: Fact, is_first: bool) -> str:
     sentence = _sentence(fact)[:-1]
-    if fact.reference is None:
-        return f"{'First' if is_first else 'Also'}, {sentence}, so {fact.equation}."
-    return f"Next, {sentence[0].lower()}{sentence[1:]}, so {fact.equation}."
+    opening = "Next" if fact.reference is not None else "First" if is_first else "Also"
+    if fact.reference is not None:
+        sentence = sentence[0].lower() + sentence[1:]
+    return f"{opening}, {sentence}: {fact.equation}, so {fact.person} holds {fact.value}."
 
 
 def sample_problem(rng: random.Random, *, n_facts: int = N_FACTS, level: int | None = None) -> ToyProblem:
@@ -169,8 +180,7 @@ def sample_problem(rng: random.Random, *, n_facts: int = N_FACTS, level: int | N
     rng.shuffle(order)
     target = sum(lengths[c] for c in order[: order.index(0)]) + level - 1
     facts = tuple(fact for c in order for fact in chains[c])
-    lead = rng.choice(("Here is a puzzle.", "Here is a riddle.", "Some friends met.", "Some friends count."))
-    return ToyProblem(facts=facts, target=target, lead=lead)
+    return ToyProblem(facts=facts, target=target)
 
 
 def sample_problems(

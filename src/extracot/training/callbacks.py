@@ -77,8 +77,8 @@ class RunCallback(TrainerCallback):
         for name in ("loss", "grad_norm"):
             if not math.isfinite(values.get(name, 0.0)):
                 raise StageError(
-                    f"{name} is {values[name]} at step {state.global_step}; lower learning_rate or look at the "
-                    "data, then start again, or --resume from the last checkpoint"
+                    f"{name} is {values[name]} at step {state.global_step}; lower learning_rate or look at "
+                    "the data, then start again, or --resume from the last checkpoint"
                 )
         self.last = values
         if state.is_world_process_zero:

@@ -30,7 +30,7 @@ def load_prepared(model: str) -> tuple[Knob, "PreTrainedTokenizerBase"]:
         raise ModelError(f"{model} has no end-of-sequence token; set eos_token in its tokenizer_config.json")
     if tokenizer("a")["input_ids"] != tokenizer("a", add_special_tokens=False)["input_ids"]:
         raise ModelError(
-            f"the tokenizer of {model} adds a begin or end token to every text, so rendered prompts would get "
+            f"the tokenizer of {model} adds a begin or end token to every text, so prompts would get "
             "it twice; set add_bos_token and add_eos_token to false in its tokenizer_config.json"
         )
     return knob, tokenizer

@@ -1,6 +1,7 @@
 """Arguments that every trainer of transformers gets from us: quiet, offline, on the hardware that is
 there."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -50,6 +51,11 @@ def common_arguments(
         "disable_tqdm": True,
         "dataloader_pin_memory": has_gpu,
     }
+
+
+def count_processes() -> int:
+    """Processes that train together, as their launcher (torchrun, accelerate) tells them; 1 without one."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def lay_over(arguments: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:

@@ -215,10 +215,10 @@ def test_thousands_separators_do_not_change_an_integer(value: int) -> None:
         "\\text{" * 20_000,
     ],
 )
-def test_hostile_text_takes_no_time(hostile: str) -> None:
-    started = time.monotonic()
+def test_hostile_text_takes_little_time(hostile: str) -> None:
+    started = time.process_time()
     last_boxed(hostile)
     equal_fast("5", hostile)
     equal_fast("5", hostile[:MAX_ANSWER_CHARS])
     equal_fast(hostile, hostile)
-    assert time.monotonic() - started < 2.0
+    assert time.process_time() - started < 2.0

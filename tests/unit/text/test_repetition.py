@@ -38,18 +38,30 @@ def test_a_loop_is_found_between_other_text(period: int, n_repeats: int, before:
 
 def test_the_repeated_share_counts_positions() -> None:
     # 2-grams of a b a b c: ab ba ab bc; ab occurs twice, so 2 of 4 positions
-    assert repeated_share("a b a b c".split(), 2) == 0.5
+    assert repeated_share(["a", "b", "a", "b", "c"], 2) == 0.5
     assert repeated_share(["a"], 2) == 0.0
 
 
 def test_fewer_repeats_than_asked_for_are_no_loop() -> None:
-    assert longest_loop("a b c a b c a b c".split(), max_period=5, min_repeats=4) is None
+    assert longest_loop(["a", "b", "c", "a", "b", "c", "a", "b", "c"], max_period=5, min_repeats=4) is None
     assert longest_loop([], max_period=5, min_repeats=4) is None
 
 
 def test_a_loop_of_a_sentence_is_degenerate_and_two_checks_are_not() -> None:
-    sentence = "Wait, let me check the sum of the three numbers again. ".split()  # 11 words
-    assert is_degenerate(sentence * 6, LIMITS)  # 66 words, beyond 60
+    sentence = [
+        "Wait,",
+        "let",
+        "me",
+        "check",
+        "the",
+        "sum",
+        "of",
+        "the",
+        "three",
+        "numbers",
+        "again.",
+    ]
+    assert is_degenerate(sentence * 6, LIMITS)  # 6 times 11 words, beyond 60
     assert not is_degenerate(sentence * 3, LIMITS)
 
 

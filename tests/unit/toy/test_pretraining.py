@@ -11,7 +11,14 @@ from transformers import PreTrainedTokenizerBase
 from extracot.toy.corpus import sample_documents
 from extracot.toy.model import build_model
 from extracot.toy.muon import Muon, orthogonalize
-from extracot.toy.pretraining import IGNORED, batches, encode_document, learning_rate_factor, n_facts_at, pretrain
+from extracot.toy.pretraining import (
+    IGNORED,
+    batches,
+    encode_document,
+    learning_rate_factor,
+    n_facts_at,
+    pretrain,
+)
 from extracot.toy.tokenizer import build_tokenizer
 
 TOKENIZER = build_tokenizer()
@@ -76,9 +83,7 @@ def test_the_schedules_begin_small_and_end_at_zero() -> None:
 
 
 def test_a_few_steps_bring_the_loss_down(tokenizer: PreTrainedTokenizerBase) -> None:
-    model = build_model(
-        tokenizer, hidden_size=32, n_layers=2, n_heads=1, n_key_value_heads=1, mlp_size=64, seed=0
-    )
+    model = build_model(tokenizer, hidden_size=32, n_layers=2, n_heads=1, n_key_value_heads=1, mlp_size=64, seed=0)
     losses: list[float] = []
     pretrain(
         model,
@@ -87,6 +92,7 @@ def test_a_few_steps_bring_the_loss_down(tokenizer: PreTrainedTokenizerBase) -> 
         batch_tokens=1024,
         matrix_lr=0.02,
         other_lr=5e-3,
+        lookup_lr=5e-3,
         seed=0,
         on_step=lambda step, values: losses.append(values["loss"]),
     )

@@ -40,7 +40,7 @@ def test_the_terse_style_has_one_equation_for_each_level() -> None:
 def test_the_chain_of_thought_does_not_depend_on_which_person_of_a_problem_is_asked() -> None:
     """Otherwise a compressor could know what to keep without reading the question."""
     for problem in PROBLEMS:
-        other = ToyProblem(facts=problem.facts, target=(problem.target + 1) % N_FACTS, lead=problem.lead)
+        other = ToyProblem(facts=problem.facts, target=(problem.target + 1) % N_FACTS)
         for style in (Style.VERBOSE, Style.UNCHECKED):
             assert problem.chain_of_thought(style) == other.chain_of_thought(style)
 

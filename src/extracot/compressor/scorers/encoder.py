@@ -12,6 +12,7 @@ from transformers import AutoConfig, AutoModelForTokenClassification, PreTrained
 from extracot.compressor.alignment import pool_by_unit, token_owners
 from extracot.compressor.batching import length_buckets
 from extracot.compressor.encoder_input import EncoderInput, stored_input
+from extracot.compressor.padding import model_inputs
 from extracot.compressor.scorers.scorer import Passage
 from extracot.compressor.windows import Window, overlapping_windows
 from extracot.errors import ModelError
@@ -88,7 +89,7 @@ class EncoderScorer:
         jobs = self._plan(questions, cots)
         values = [[0.0] * len(cot) for cot in cots]
         for batch in length_buckets([len(job.input_ids) for job in jobs], self.max_batch_tokens):
-            scores_BL = self._forward([jobs[index].input_ids for index in batch])
+            scores_BL = self._forward([jobs[index] for index in batch])
             for row, index in zip(scores_BL, batch, strict=True):
                 _, passage, window, first = jobs[index]
                 shift = first - window.start
@@ -132,15 +133,16 @@ class EncoderScorer:
         return jobs
 
     @torch.inference_mode()
-    def _forward(self, rows: Sequence[Sequence[int]]) -> Tensor:
+    def _forward(self, jobs: "Sequence[_Job]") -> Tensor:
         """Expected tier value of every position; [B, L] float32 on the CPU, padding on the right."""
-        device = self.model.device
-        inputs = {
-            name: tensor.to(device)
-            for name, tensor in pad_rows(rows, self.tokenizer.pad_token_id or 0).items()
-        }
+        inputs = model_inputs(
+            self.model,
+            [job.input_ids for job in jobs],
+            [job.first for job in jobs],
+            self.tokenizer.pad_token_id or 0,
+        )
         logits_BLC = self.model(**inputs).logits.float()
-        tiers_C = torch.tensor(self.layout.tiers, device=device)
+        tiers_C = torch.tensor(self.layout.tiers, device=logits_BLC.device)
         expected_BL: Tensor = logits_BLC.softmax(-1) @ tiers_C
         return expected_BL.cpu()
 
@@ -151,14 +153,3 @@ class _Job(NamedTuple):
     window: Window
     first: int
     """Index in `input_ids` of the window's first token."""
-
-
-def pad_rows(rows: Sequence[Sequence[int]], pad_id: int) -> dict[str, Tensor]:
-    """`input_ids` and `attention_mask`, [B, L] int64 each, padded on the right."""
-    length = max(len(row) for row in rows)
-    input_ids = torch.full((len(rows), length), pad_id)
-    attention_mask = torch.zeros((len(rows), length), dtype=torch.long)
-    for index, row in enumerate(rows):
-        input_ids[index, : len(row)] = torch.tensor(row)
-        attention_mask[index, : len(row)] = 1
-    return {"input_ids": input_ids, "attention_mask": attention_mask}

@@ -21,11 +21,12 @@ from extracot.compressor.batching import length_buckets
 from extracot.compressor.compressed import CompressedText, check_passage, measure
 from extracot.compressor.costs import count_tokens
 from extracot.compressor.joining import kept_spans
-from extracot.compressor.scorers.encoder import pad_rows
+from extracot.compressor.padding import model_inputs
 from extracot.compressor.scorers.scorer import Passage
 from extracot.compressor.selection import check_ratios
 from extracot.errors import ModelError
 from extracot.models.load import load_causal_lm, load_tokenizer
+from extracot.text.formulas import formula_spans
 
 
 class GenericCompressor:
@@ -86,7 +87,8 @@ class GenericCompressor:
             ["".join(cot[start:end] for start, end in kept).strip() for kept in row]
             for cot, row in zip(cots, spans, strict=True)
         ]
-        return measure(passages, targets, spans, texts, count_tokens(tokenizer, cots), tokenizer)
+        formulas = [formula_spans(cot) for cot in cots]
+        return measure(passages, formulas, targets, spans, texts, count_tokens(tokenizer, cots), tokenizer)
 
     def _keep_surprising(self, cots: Sequence[str], ratio: float) -> list[list[Span]]:
         encoded = self.tokenizer(
@@ -117,10 +119,7 @@ class GenericCompressor:
         values: list[list[float]] = [[] for _ in chunks]
         for batch in length_buckets([len(chunk) + 1 for chunk in chunks], self.max_batch_tokens):
             rows = [[self._start_id, *chunks[index]] for index in batch]
-            inputs = {
-                name: tensor.to(self.model.device)
-                for name, tensor in pad_rows(rows, self.tokenizer.pad_token_id or 0).items()
-            }
+            inputs = model_inputs(self.model, rows, [0] * len(rows), self.tokenizer.pad_token_id or 0)
             log_probs_BLV = self.model(**inputs).logits[:, :-1].float().log_softmax(-1)
             following_BL = inputs["input_ids"][:, 1:]
             chosen_BL = -log_probs_BLV.gather(-1, following_BL[..., None])[..., 0].cpu()

@@ -10,8 +10,8 @@ from extracot.text.units import Unit
 class SliceScorer:
     """Walks back from the answer through the equations that it depends on, see `text/slicing.py`.
 
-    It reads the answer where there is one; without, a `\\boxed` or the names in the question have to tell where the
-    walk starts.
+    It reads the answer where there is one; without, a `\\boxed` or the names in the question have to tell
+    where the walk starts.
     """
 
     name = "slice"

@@ -35,6 +35,8 @@ class Example:
     input_ids: list[int]
     labels: list[int]
     """One per input id: a tier, or IGNORED."""
+    n_head: int
+    """Input ids before the chain of thought."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,7 @@ def training_examples(
                 window.own_start : window.own_end
             ]
             if any(label != IGNORED for label in row):
-                examples.append(Example(input_ids, row))
+                examples.append(Example(input_ids, row, first))
     return examples
 
 

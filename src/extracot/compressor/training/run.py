@@ -11,7 +11,8 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from extracot.compressor.batching import length_buckets
 from extracot.compressor.encoder_input import CONFIG_KEY, fit_input
-from extracot.compressor.scorers.encoder import EncoderScorer, pad_rows
+from extracot.compressor.padding import model_inputs
+from extracot.compressor.scorers.encoder import EncoderScorer
 from extracot.compressor.training.config import TrainCompressorConfig
 from extracot.compressor.training.examples import (
     AnnotatedTrace,
@@ -209,10 +210,7 @@ def train(
             for group, peak in zip(optimizer.param_groups, base, strict=True):
                 group["lr"] = peak * factor
         model.train()
-        inputs = {
-            name: tensor.to(model.device)
-            for name, tensor in pad_rows([e.input_ids for e in batch], pad_id).items()
-        }
+        inputs = model_inputs(model, [e.input_ids for e in batch], [e.n_head for e in batch], pad_id)
         labels_BL = torch.full(inputs["input_ids"].shape, IGNORED, device=model.device)
         for row, example in enumerate(batch):
             labels_BL[row, : len(example.labels)] = torch.tensor(example.labels)

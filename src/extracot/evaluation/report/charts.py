@@ -90,7 +90,7 @@ def control_chart(series: Sequence[ChartSeries], width: int, height: int) -> Mar
         _axis_titles(area, "target ratio", "ActRatio", height),
         element("line", class_="reference", x1=x_scale(0), y1=y_scale(0), x2=x_scale(1), y2=y_scale(1)),
     ]
-    for one in series:
+    for one in sorted(series, key=lambda one: one.style == "main"):  # the main arm on top
         line = sorted((point.x, point.y) for point in one.points)
         parts.append(_polyline([(x_scale(x), y_scale(y)) for x, y in line], f"curve {one.style}"))
         parts.extend(_interval_bar(point, x_scale, y_scale, one.style) for point in one.points)
@@ -168,7 +168,7 @@ def _dots_and_labels(
         for point in one.points
     ]
     dots = []
-    for one, point, x, y, radius in located:
+    for one, point, x, y, radius in sorted(located, key=lambda item: item[0].style == "main"):
         class_ = f"dot {one.style}" + (" policy" if point.is_policy else "")
         hover = text_element("title", point.hover)
         dots.append(element("circle", hover, class_=class_, cx=x, cy=y, r=radius))

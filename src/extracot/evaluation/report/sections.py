@@ -7,6 +7,7 @@ from extracot.evaluation.metrics import Interval, accuracy_by_level, choices_by_
 from extracot.evaluation.report.charts import ChartPoint, ChartSeries, accuracy_curve, control_chart
 from extracot.evaluation.report.markup import NOTHING, Markup, element, escape, join, text_element
 from extracot.evaluation.report.results import Results, Row, compare_curves
+from extracot.evaluation.table import NOTHING as NO_NUMBER
 from extracot.evaluation.table import describe_mode, percent, percent_interval
 from extracot.records.outcome import Outcome
 from extracot.records.score import Score
@@ -14,6 +15,8 @@ from extracot.text.think import split_response
 
 WIDE, NARROW = 1040, 380
 """Widths in px at which charts are drawn for a desk and for a phone."""
+
+_PERCENT = "\N{NO-BREAK SPACE}%"
 
 _MAX_SHOWN_CHARACTERS = 20_000
 """Longer texts are cut in the examples, so that one run-away cannot fill the page."""
@@ -39,16 +42,16 @@ def headline(results: Results) -> Markup:
         escape("Choosing its own budget, "),
         text_element("strong", policy.key.arm),
         escape(" solves "),
-        text_element("strong", f"{percent(ours.accuracy)}\N{NO-BREAK SPACE}%"),
+        text_element("strong", f"{percent(ours.accuracy)}{_PERCENT}"),
         escape(
-            f" of {ours.n_problems} problems; the base model solves {percent(theirs.accuracy)}\N{NO-BREAK SPACE}%."
+            f" of {ours.n_problems} problems; the base model solves {percent(theirs.accuracy)}{_PERCENT}."
         ),
     )
     if ours.act_ratio is not None:
         sentence = join(
             sentence,
             escape(" It thinks in "),
-            text_element("strong", f"{percent(ours.act_ratio, 0)}\N{NO-BREAK SPACE}%"),
+            text_element("strong", f"{percent(ours.act_ratio, 0)}{_PERCENT}"),
             escape(" of the tokens."),
         )
     ratio_interval = ours.act_ratio_interval
@@ -67,7 +70,7 @@ def headline(results: Results) -> Markup:
             percent(ours.accuracy),
             "%",
             f"{_interval_words(percent_interval(ours.accuracy_interval))}"
-            f"base {percent(theirs.accuracy)}\N{NO-BREAK SPACE}% ({percent_interval(theirs.accuracy_interval)})",
+            f"base {percent(theirs.accuracy)}{_PERCENT} ({percent_interval(theirs.accuracy_interval)})",
         ),
         _difference_card(policy),
         _number(
@@ -146,7 +149,8 @@ def curve_figure(results: Results) -> Markup:
 
 def control_figure(results: Results) -> Markup:
     """Realised against asked ratio for every arm that was asked fixed ratios; nothing without one."""
-    series, lines = [], []
+    series: list[ChartSeries] = []
+    remarks: list[Markup] = []
     for arm, style in results.styles.items():
         fixed = [row for row in results.rows_of(arm) if row.key.mode == "fixed"]
         by_target = {
@@ -168,8 +172,12 @@ def control_figure(results: Results) -> Markup:
             for row, (target, actual) in zip(fixed, by_target.items(), strict=False)
         ]
         series.append(ChartSeries(arm, points, style))
-        order = "rises with every larger target" if quality.is_monotone else "does not rise with every target"
-        lines.append(f"{arm}: mean control error {quality.mean_error:.3f}; ActRatio {order}.")
+        order = (
+            "more is used whenever more is asked for"
+            if quality.is_monotone
+            else "asking for more does not always use more"
+        )
+        remarks.append(text_element("li", f"{arm}: mean control error {quality.mean_error:.3f}; {order}"))
     if not series:
         return NOTHING
     return element(
@@ -177,7 +185,11 @@ def control_figure(results: Results) -> Markup:
         text_element("h3", "Does it keep to the budget?"),
         legend({one.name: one.style for one in series}),
         control_chart(series, NARROW + 60, 340),
-        text_element("figcaption", "The dashed diagonal is perfect control. " + " ".join(lines)),
+        element(
+            "figcaption",
+            escape("The dashed diagonal is perfect control."),
+            element("ul", *remarks, class_="remarks"),
+        ),
     )
 
 
@@ -193,10 +205,9 @@ def choices_figure(results: Results) -> Markup:
         levels = []
     accuracies = accuracy_by_level(policy.scores)
     after = {
-        describe_level(level): f"{percent(share, 0)}\N{NO-BREAK SPACE}% right"
-        for level, share in accuracies.items()
+        describe_level(level): f"{percent(share, 0)}{_PERCENT} right" for level, share in accuracies.items()
     }
-    after["all"] = f"{percent(policy.metrics.accuracy, 0)}\N{NO-BREAK SPACE}% right"
+    after["all"] = f"{percent(policy.metrics.accuracy, 0)}{_PERCENT} right"
     caption = (
         f"Share of problems for which {policy.key.arm} chose each ratio, read from the first token it wrote; "
         "darker is a larger budget."
@@ -334,7 +345,8 @@ def _difference_card(policy: Row) -> Markup:
         "Difference to base, paired",
         _signed_points(paired.difference),
         "points",
-        f"95\N{NO-BREAK SPACE}%: {_signed_points(paired.interval.low)} to {_signed_points(paired.interval.high)}; {verdict} "
+        f"95{_PERCENT}: {_signed_points(paired.interval.low)} to {_signed_points(paired.interval.high)}; "
+        f"{verdict} "
         f"(sign test p = {paired.p_value:.2g})",
     )
 
@@ -493,7 +505,7 @@ def _signed_points(share: float) -> str:
 
 
 def _interval_words(interval: str) -> str:
-    return "" if interval == "–" else f"95\N{NO-BREAK SPACE}%: {interval}; "
+    return "" if interval == NO_NUMBER else f"95{_PERCENT}: {interval}; "
 
 
 def _short_seconds(seconds: float) -> str:

@@ -88,8 +88,8 @@ def format_tick(value: float) -> str:
 def place_label(x: float, y: float, text: str, gap: float, area: Box, taken: list[Box]) -> Label | None:
     """Find room for a point's label beside the point (x, y), inside `area` and off everything `taken`.
 
-    Tries the corners, above, below, right and left, in the order in which a rising curve leaves room; the box that is used is added to `taken`. None when all
-    are blocked: a missing label is better than two unreadable ones.
+    Tries eight places, those that a rising curve leaves free first; the box that is used is added to `taken`.
+    None when all are blocked: a missing label is better than two unreadable ones.
     """
     width = CHARACTER_WIDTH * len(text)
     half_line = LINE_HEIGHT / 2

@@ -2,19 +2,20 @@
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from extracot.generate.backend import Backend
 from extracot.generate.transformers_backend import TransformersBackend
 from extracot.grading.grader import Grader
+from extracot.io.atomic import write_text_atomic
 from extracot.io.jsonl import JsonlWriter, read_jsonl, read_records
 from extracot.io.manifest import Manifest
 from extracot.io.run_directory import RunDirectory
 from extracot.models.load import load_causal_lm
 from extracot.models.prompts import count_tokens
 from extracot.records.budget import TeacherBudget
-from extracot.records.problem import Problem
+from extracot.records.score import Score
 from extracot.text.control import control_token
 from extracot.toy.problems import resolve_problems
 from extracot.training.budgets.config import TeacherBudgetsConfig
@@ -44,7 +45,10 @@ def run(config: TeacherBudgetsConfig, run_dir: RunDirectory, backend: Backend | 
     knob, tokenizer = load_prepared(config.model)
     budgets_path, skipped_path = run_dir.records("budgets.jsonl"), run_dir.records("skipped.jsonl")
     samples_path = run_dir.records("samples.jsonl")
-    owed = _owed(problems, budgets_path, skipped_path)
+    done = _done(budgets_path, skipped_path)
+    owed = [problem for problem in problems if problem.id not in done]
+    if samples_path.exists():
+        _drop_unfinished(samples_path, done)
     run_dir.log(
         f"teacher-budgets: {len(problems)} problems x {len(knob.grid)} ratios x {config.n_samples} samples "
         f"by {config.model}; {len(problems) - len(owed)} problems there, {len(owed)} to go"
@@ -98,13 +102,20 @@ def distribution(budgets: Sequence[TeacherBudget], grid: Sequence[float]) -> dic
     return {key: counts[key] for key in [*(f"{ratio:.2f}" for ratio in sorted(grid)), UNSOLVED]}
 
 
-def _owed(problems: Sequence[Problem], budgets_path: Path, skipped_path: Path) -> list[Problem]:
+def _done(budgets_path: Path, skipped_path: Path) -> set[str]:
+    """Ids of the problems that an earlier attempt has measured."""
     done: set[str] = set()
     if budgets_path.exists():
         done |= {budget.problem_id for budget in read_records(budgets_path, TeacherBudget)}
     if skipped_path.exists():
         done |= {str(row["problem_id"]) for _, row in read_jsonl(skipped_path)}
-    return [problem for problem in problems if problem.id not in done]
+    return done
+
+
+def _drop_unfinished(samples_path: Path, done: Collection[str]) -> None:
+    """Remove samples whose problem was not finished before a kill: they will be drawn again."""
+    kept = [sample for sample in read_records(samples_path, Score) if sample.problem_id in done]
+    write_text_atomic(samples_path, "".join(sample.model_dump_json() + "\n" for sample in kept))
 
 
 def _finish(config: TeacherBudgetsConfig, run_dir: RunDirectory, grid: Sequence[float]) -> Manifest:

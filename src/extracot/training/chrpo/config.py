@@ -49,8 +49,9 @@ class ChrpoConfig(StageConfig):
     """A fine-tuned model folder, from sft; its `extracot.json` gives the ratio grid."""
     budgets: str
     """Teacher budgets, `.jsonl` as written by teacher-budgets."""
-    unsolved_share: float = Field(default=0.05, ge=0, lt=1)
-    """The most that problems without a teacher budget may make up; the published set has 500 of 10,000."""
+    unsolved_share: float = Field(default=0.05, ge=0, le=1)
+    """The most that problems without a teacher budget may make up; the published set has 500 of 10,000. 1 is
+    no limit."""
     quotas: dict[str, int] = Field(default_factory=dict)
     """The most problems per teacher budget, as in `{"0.20": 1000, "none": 50}`; others are not limited."""
 
@@ -142,7 +143,7 @@ class ChrpoConfig(StageConfig):
         if self.save_every_steps % self.n_iterations:
             raise ValueError(
                 f"save_every_steps={self.save_every_steps} is no multiple of n_iterations="
-                f"{self.n_iterations}; a checkpoint in the middle of a batch of roll-outs cannot be resumed exactly"
+                f"{self.n_iterations}; a checkpoint amid a batch of roll-outs cannot be resumed exactly"
             )
         n_responses = self.prompts_per_step * self.group_size
         if n_responses % self.micro_batch_size:

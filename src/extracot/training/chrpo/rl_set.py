@@ -22,8 +22,8 @@ def choose_problems(
 
     Args:
         budgets: all that were measured.
-        unsolved_share: the most that problems without a teacher budget may make up, in [0, 1). Which of them
-            stay is drawn; at most so many that `n_unsolved <= unsolved_share * n_chosen`.
+        unsolved_share: the most that problems without a teacher budget may make up, in [0, 1]; 1 is no
+            limit. Which of them stay is drawn, so many that `n_unsolved <= unsolved_share * n_chosen`.
         quotas: `ratio_key` -> the most problems of it; a key that is not there has no limit.
         seed: decides which ones stay.
 
@@ -42,6 +42,7 @@ def choose_problems(
             continue
         n_taken[key] += 1
         (unsolved if key == UNSOLVED else chosen).append(index)
-    # n <= share·(solved + n); the small term keeps float noise from losing one.
-    n_unsolved = int(unsolved_share * len(chosen) / (1 - unsolved_share) + 1e-9)
+    n_unsolved = len(unsolved)
+    if unsolved_share < 1:  # n <= share·(solved + n); the small term keeps float noise from losing one
+        n_unsolved = int(unsolved_share * len(chosen) / (1 - unsolved_share) + 1e-9)
     return [budgets[index] for index in sorted(chosen + unsolved[:n_unsolved])]

@@ -1,6 +1,8 @@
 """The chrpo stage: a fine-tuned model and its teacher budgets in, a model that chooses its budget out
 (`<run>/model`)."""
 
+import math
+import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,8 +24,9 @@ from extracot.training.chrpo.monitor import HeadStats, HeadWatch
 from extracot.training.chrpo.rl_set import choose_problems, ratio_key
 from extracot.training.chrpo.scoring import HEAD, MAIN_PARTS, BatchRewards, ResponseScorer, share_metric
 from extracot.training.model_folder import load_prepared, save_trained
+from extracot.training.order import shuffled_epochs
 from extracot.training.response_ids import response_tokens
-from extracot.training.trainer_arguments import common_arguments, lay_over
+from extracot.training.trainer_arguments import common_arguments, count_processes, lay_over
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -98,12 +101,14 @@ def _make_trainer(
     """The trainer, and the callback that keeps its last metrics."""
     from datasets import Dataset
     from transformers import PrinterCallback, set_seed
+    from transformers.utils.logging import disable_progress_bar
     from trl import GRPOConfig
 
     from extracot.generate.transformers_backend import stop_token_ids
     from extracot.training.callbacks import RunCallback
     from extracot.training.chrpo.trainer import ChrpoTrainer
 
+    disable_progress_bar()  # type: ignore[no-untyped-call]
     set_seed(config.seed)
     dataset = Dataset.from_list(
         [
@@ -116,8 +121,10 @@ def _make_trainer(
             for budget in chosen
         ]
     )
+    n_rollouts = math.ceil(config.n_steps / config.n_iterations)
+    order = shuffled_epochs(len(chosen), n_rollouts * config.prompts_per_step, random.Random(config.seed))
     arguments = _trainer_arguments(config, run_dir.checkpoints)
-    n_processes = GRPOConfig(**arguments).world_size
+    n_processes = count_processes()
     n_responses, per_pass = config.prompts_per_step * config.group_size, config.micro_batch_size * n_processes
     if n_responses % per_pass:
         raise ConfigError(
@@ -149,7 +156,7 @@ def _make_trainer(
         model=model,
         reward_funcs=BatchRewards(scorer, knob.grid).functions,
         args=GRPOConfig(**arguments),
-        train_dataset=dataset,
+        train_dataset=dataset.select(order),
         processing_class=tokenizer,
         objective=_objective(config),
         rollout=_rollout(config, tokenizer, stop_ids) if config.own_rollouts else None,
@@ -183,6 +190,7 @@ def _trainer_arguments(config: ChrpoConfig, checkpoints: Path) -> dict[str, Any]
         "weight_decay": config.weight_decay,
         "max_grad_norm": config.max_grad_norm,
         "max_steps": config.n_steps,
+        "shuffle_dataset": False,  # the order is fixed beforehand
         "num_iterations": config.n_iterations,
         "epsilon": config.clip,
         "beta": config.beta,
@@ -229,34 +237,16 @@ def _objective(config: ChrpoConfig) -> "Objective":
 def _rollout(
     config: ChrpoConfig, tokenizer: "PreTrainedTokenizerBase", stop_ids: frozenset[int]
 ) -> "Rollout":
-    """Draw responses with our decoding loop, long prompts first; each from a random stream of its own."""
-    from extracot.generate.backend import Sampling, request_seed
-    from extracot.generate.decoding import decode_batch
+    from extracot.generate.backend import Sampling
+    from extracot.training.chrpo.rollout import make_rollout
 
     sampling = Sampling(
-        max_new_tokens=config.max_new_tokens, temperature=config.temperature, top_p=config.top_p
+        max_new_tokens=config.max_new_tokens,
+        temperature=config.temperature,
+        top_p=config.top_p,
+        seed=config.seed,
     )
-    pad_id = int(tokenizer.pad_token_id)
-
-    def draw(model: Any, prompts: Sequence[Sequence[int]], number: int) -> list[list[int]]:
-        by_length = sorted(range(len(prompts)), key=lambda place: -len(prompts[place]))
-        responses: list[list[int]] = [[] for _ in prompts]
-        was_training = model.training
-        model.eval()
-        try:
-            for start in range(0, len(prompts), config.rollout_batch_size):
-                places = by_length[start : start + config.rollout_batch_size]
-                seeds = [request_seed(f"roll-out {number}", config.seed, place) for place in places]
-                rows = decode_batch(
-                    model, [prompts[place] for place in places], sampling, seeds, stop_ids, pad_id
-                )
-                for place, row in zip(places, rows, strict=True):
-                    responses[place] = row.token_ids
-        finally:
-            model.train(was_training)
-        return responses
-
-    return draw
+    return make_rollout(sampling, config.rollout_batch_size, stop_ids, int(tokenizer.pad_token_id))
 
 
 def metric_name(name: str) -> str | None:

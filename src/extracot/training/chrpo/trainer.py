@@ -22,8 +22,9 @@ from extracot.errors import StageError
 from extracot.training.chrpo.advantages import Aggregation, combine_parts, normalize_groups
 from extracot.training.chrpo.loss import head_loss, kl_to_reference
 
-Rollout = Callable[[Any, Sequence[Sequence[int]], int], list[list[int]]]
-"""Unwrapped model, one prompt's ids per response, number of the roll-out -> the ids of each response."""
+Rollout = Callable[[Any, Sequence[Sequence[int]], int, int], list[list[int]]]
+"""Unwrapped model, one prompt's ids per response, optimiser steps done so far, place of the first response
+among those of all processes -> the ids of each response."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,6 @@ class ChrpoTrainer(GRPOTrainer):  # type: ignore[misc]  # trl ships no types
         super().__init__(*others, **named_others)
         self._objective = objective
         self._rollout = rollout
-        self._n_rollouts = 0
         self._rewards_NK: Tensor | None = None
         self._token_logps_BT: Tensor | None = None
 
@@ -82,9 +82,10 @@ class ChrpoTrainer(GRPOTrainer):  # type: ignore[misc]  # trl ships no types
             return super()._generate_single_turn(  # type: ignore[no-any-return]
                 prompt_ids, images, multimodal_fields, num_generations, has_tool_images
             )
-        # Named by step and process, not by a counter: a resumed run must draw what the unbroken one draws.
-        number = self.state.global_step * self.accelerator.num_processes + self.accelerator.process_index
-        return self._rollout(self.accelerator.unwrap_model(self.model), prompt_ids, number), None
+        # Named by step and place, not by a counter: a resumed run, and one of more processes, draws the same.
+        first_place = self.accelerator.process_index * len(prompt_ids)
+        model = self.accelerator.unwrap_model(self.model)
+        return self._rollout(model, prompt_ids, self.state.global_step, first_place), None
 
     def _calculate_rewards(self, *args: Any) -> Tensor:
         """Keep the reward columns of all processes for the advantages."""

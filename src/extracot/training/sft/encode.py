@@ -1,11 +1,11 @@
 """From prompt and completion texts to token ids and labels, and the order in which they are learnt."""
 
-import math
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from extracot.errors import DataError
+from extracot.training.order import shuffled_epochs
 
 IGNORED = -100
 """A label that takes no part in the loss."""
@@ -71,12 +71,8 @@ def training_order(
         seed: decides everything.
     """
     generator = random.Random(seed)
-    shuffled: list[int] = []
-    for _ in range(math.ceil(epochs)):
-        epoch = list(range(len(lengths)))
-        generator.shuffle(epoch)
-        shuffled += epoch
-    shuffled = shuffled[: max(1, round(epochs * len(lengths)))]
+    n_total = max(1, round(epochs * len(lengths)))
+    shuffled = shuffled_epochs(len(lengths), n_total, generator)
     return _group(shuffled, lengths, batch_size, generator) if group_by_length else shuffled
 
 

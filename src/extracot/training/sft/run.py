@@ -17,7 +17,7 @@ from extracot.training.checkpoints import last_whole_checkpoint
 from extracot.training.model_folder import load_prepared, save_trained
 from extracot.training.sft.config import SftConfig
 from extracot.training.sft.encode import EncodedExample, encode_example, training_order
-from extracot.training.trainer_arguments import common_arguments, lay_over
+from extracot.training.trainer_arguments import common_arguments, count_processes, lay_over
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -42,7 +42,7 @@ def run(config: SftConfig, run_dir: RunDirectory) -> Manifest:
     )
     run_dir.log(
         f"sft: {len(encoded)} examples of {sum(lengths) / len(lengths):.0f} tokens on average, {n_too_long} "
-        f"longer than {config.max_length} left out; {config.epochs:g} epochs in batches of {config.batch_size}"
+        f"longer than {config.max_length} left out; {config.epochs:g} epochs, batches of {config.batch_size}"
     )
     trainer = _make_trainer(config, run_dir, tokenizer, [encoded[index] for index in order])
     from extracot.training.callbacks import RunCallback
@@ -106,9 +106,11 @@ def _make_trainer(
 ) -> Any:
     from datasets import Dataset
     from transformers import PrinterCallback, set_seed
+    from transformers.utils.logging import disable_progress_bar
     from trl import SFTConfig as TrlSftConfig
     from trl import SFTTrainer
 
+    disable_progress_bar()  # type: ignore[no-untyped-call]
     set_seed(config.seed)
     dataset = Dataset.from_dict(
         {
@@ -138,7 +140,7 @@ def _make_trainer(
         ),
     }
     arguments = lay_over(own, config.trainer_args)
-    n_processes = TrlSftConfig(**arguments).world_size
+    n_processes = count_processes()
     per_pass = config.micro_batch_size * n_processes
     if config.batch_size % per_pass:
         raise ConfigError(

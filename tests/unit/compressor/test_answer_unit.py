@@ -1,0 +1,45 @@
+"""Where the final answer is stated."""
+
+import pytest
+
+from extracot.compressor.answer_unit import find_answer_unit, states_answer
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("$ 4 + 5 = 9 $.", "9"),
+        ("she has 4 and 5 pens", "4"),
+        ("about 1,200 dollars", "1200"),
+        ("12{,}345", "12345"),
+        ("so 9.00.", "9"),
+        ("it is 40%.", "40"),
+        ("$\\dfrac{3}{4}$", "\\frac{3}{4}"),
+        ("x = 3 / 4", "3/4"),
+        ("\\text{east}.", "East"),
+        ("$(1,\\ 2)$", "(1,2)"),
+    ],
+)
+def test_an_answer_is_found_however_it_is_set(text: str, answer: str) -> None:
+    assert states_answer(text, answer)
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [("19", "9"), ("9.5", "9"), ("1.9", "9"), ("x9", "9"), ("eastern", "east"), ("9", ""), ("12,345", "12")],
+)
+def test_a_part_of_something_longer_is_no_answer(text: str, answer: str) -> None:
+    assert not states_answer(text, answer)
+
+
+def test_a_box_is_the_answer_whatever_the_scores() -> None:
+    assert find_answer_unit(["= 9", "\\boxed{9}", "9 holds"], [1.0, 0.0, 0.5], "9") == 1
+
+
+def test_the_best_scored_statement_is_the_answer_and_of_equals_the_last() -> None:
+    assert find_answer_unit(["= 9", "so 9", "9 holds"], [1.0, 1.0, 0.0], "9") == 1
+
+
+@pytest.mark.parametrize("answer", [None, "", "7"])
+def test_an_answer_that_is_unknown_or_not_stated_forces_nothing(answer: str | None) -> None:
+    assert find_answer_unit(["= 9", "so"], [1.0, 0.0], answer) is None

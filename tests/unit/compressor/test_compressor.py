@@ -1,0 +1,95 @@
+"""Compression from end to end, with scorers whose order is known."""
+
+import pytest
+from tests.unit.compressor.conftest import COT, QUESTION, LeftScorer
+from transformers import PreTrainedTokenizerFast
+
+from extracot.compressor.compressed import n_covered
+from extracot.compressor.compressor import Compressor
+from extracot.compressor.scorers.random import RandomScorer
+from extracot.compressor.scorers.scorer import Passage
+from extracot.compressor.scorers.slicing import SliceScorer
+from extracot.errors import ConfigError, DataError
+
+RATIOS = (0.1, 0.25, 0.5, 0.75, 1.0)
+
+
+def test_the_scorer_runs_once_for_all_ratios(
+    left_scorer: LeftScorer, passage: Passage, tiny_tokenizer: PreTrainedTokenizerFast
+) -> None:
+    Compressor(left_scorer).compress_many([passage, passage], RATIOS, tiny_tokenizer)
+    assert left_scorer.n_calls == 1
+
+
+@pytest.mark.parametrize("scorer", [LeftScorer(), RandomScorer(3), SliceScorer()])
+@pytest.mark.parametrize("prose", ["word", "clause"])
+def test_formulas_stay_whole_ratios_nest_and_the_answer_stays(
+    scorer: LeftScorer, prose: str, tiny_tokenizer: PreTrainedTokenizerFast
+) -> None:
+    results = Compressor(scorer, prose=prose).compress(QUESTION, COT, RATIOS, tiny_tokenizer, "9")  # type: ignore[arg-type]
+    kept = [{i for start, end in result.kept for i in range(start, end)} for result in results]
+    assert all(small <= large for small, large in zip(kept, kept[1:], strict=False))
+    for result in results:
+        assert result.text.count("$") % 2 == 0
+        assert result.keeps_answer
+    assert results[-1].text == COT
+    assert results[-1].actual_ratio == 1.0
+    assert results[-1].n_formulas == results[-1].n_formulas_kept == 3
+
+
+def test_words_meet_the_ratio_more_closely_than_clauses_can(tiny_tokenizer: PreTrainedTokenizerFast) -> None:
+    results = Compressor(LeftScorer(), prose="word").compress(QUESTION, COT, RATIOS, tiny_tokenizer)
+    assert all(abs(result.actual_ratio - result.target_ratio) < 0.06 for result in results)
+
+
+def test_slicing_keeps_the_chain_and_drops_the_check(tiny_tokenizer: PreTrainedTokenizerFast) -> None:
+    [result] = Compressor(SliceScorer()).compress(QUESTION, COT, [0.2], tiny_tokenizer, "9")
+    assert result.text.endswith("$ Gus = 4 $. $ Ola = 4 + 5 = 9 $.")
+    assert "holds" not in result.text
+
+
+def test_a_batch_gives_what_each_passage_gives_alone(tiny_tokenizer: PreTrainedTokenizerFast) -> None:
+    passages = [
+        Passage(QUESTION, COT, "9"),
+        Passage("?", "One. Two. $x=1$.", None),
+        Passage("?", "short", "9"),
+    ]
+    compressor = Compressor(RandomScorer(1), prose="word")
+    together = compressor.compress_many(passages, RATIOS, tiny_tokenizer)
+    alone = [compressor.compress_many([passage], RATIOS, tiny_tokenizer)[0] for passage in passages]
+    assert together == alone
+    assert [row[0].keeps_answer for row in together] == [True, None, None]
+
+
+def test_another_seed_deletes_other_units(tiny_tokenizer: PreTrainedTokenizerFast) -> None:
+    texts = {
+        Compressor(RandomScorer(seed), prose="word").compress("", COT, [0.3], tiny_tokenizer)[0].text
+        for seed in range(4)
+    }
+    assert len(texts) == 4
+
+
+def test_no_passages_give_no_results(
+    left_scorer: LeftScorer, tiny_tokenizer: PreTrainedTokenizerFast
+) -> None:
+    assert Compressor(left_scorer).compress_many([], RATIOS, tiny_tokenizer) == []
+
+
+@pytest.mark.parametrize("cot", ["", " \n", "half \ud83e a pair"])
+def test_what_cannot_be_compressed_is_refused(
+    cot: str, left_scorer: LeftScorer, tiny_tokenizer: PreTrainedTokenizerFast
+) -> None:
+    with pytest.raises(DataError):
+        Compressor(left_scorer).compress("", cot, [0.5], tiny_tokenizer)
+
+
+def test_a_ratio_above_one_is_refused(
+    left_scorer: LeftScorer, tiny_tokenizer: PreTrainedTokenizerFast
+) -> None:
+    with pytest.raises(ConfigError, match=r"ratio 1\.5 is outside"):
+        Compressor(left_scorer).compress("", COT, [1.5], tiny_tokenizer)
+
+
+def test_a_formula_counts_as_kept_when_no_character_is_missing() -> None:
+    assert n_covered([(2, 5), (7, 9)], [(0, 5), (7, 8)]) == 1
+    assert n_covered([(2, 5)], []) == 0

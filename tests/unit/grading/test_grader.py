@@ -1,0 +1,145 @@
+"""The grader: one box, exact rules first, algebra in processes that can be killed."""
+
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from extracot.errors import UsageError
+from extracot.grading import Grade, GradeMethod, Grader
+from extracot.grading.worker import compare_symbolically
+from extracot.records.outcome import Outcome
+
+BOMB = "9^{9^{9^9}}"
+
+
+@pytest.fixture(scope="module")
+def grader() -> Iterator[Grader]:
+    with Grader(timeout_s=20.0, n_workers=2) as grader:  # the machine may be busy
+        yield grader
+
+
+@pytest.mark.parametrize(
+    ("gold", "text", "outcome"),
+    [
+        ("9", "The answer is \\boxed{9}.", Outcome.CORRECT),
+        ("9", "The answer is \\boxed{8}.", Outcome.WRONG),
+        ("12", "\\boxed{13}, no: \\boxed{12}", Outcome.CORRECT),  # the last box only
+        ("13", "\\boxed{13}, no: \\boxed{12}", Outcome.WRONG),
+        ("9", "The answer is 9.", Outcome.NO_ANSWER),
+        ("9", "\\boxed{}", Outcome.NO_ANSWER),
+        ("9", "\\boxed{9", Outcome.NO_ANSWER),
+        ("9", "", Outcome.NO_ANSWER),
+        ("9", "<COMP_20>\n<think>\n$ x = 9 $\n</think>\n\n\\boxed{9}", Outcome.CORRECT),
+        ("9", "<think>\n\\boxed{9}\n</think>\n\nDone.", Outcome.NO_ANSWER),  # a box in the block is no answer
+        ("9", "<think>\n\\boxed{9}", Outcome.NO_ANSWER),
+        ("\\boxed{9}", "\\boxed{9}", Outcome.CORRECT),  # a gold in a box
+        ("$9$", "\\boxed{9}", Outcome.CORRECT),
+        ("", "\\boxed{9}", Outcome.UNGRADED),
+        ("9", "\\boxed{" + "1+" * 2000 + "1}", Outcome.WRONG),  # too long to be looked at
+    ],
+)
+def test_plain_cases_need_no_process(gold: str, text: str, outcome: Outcome) -> None:
+    with Grader() as grader:
+        assert grader.grade(gold, text).outcome is outcome
+        assert grader._pool is None
+
+
+def test_a_grade_says_what_was_predicted_and_who_decided(grader: Grader) -> None:
+    assert grader.grade("9", "\\boxed{ 9 }") == Grade(Outcome.CORRECT, "9", GradeMethod.EXACT)
+    assert grader.grade("9", "none") == Grade(Outcome.NO_ANSWER, None, GradeMethod.NO_BOX)
+    assert grader.grade("9", "\\boxed{x=9}") == Grade(Outcome.CORRECT, "x=9", GradeMethod.SYMBOLIC)
+
+
+@pytest.mark.parametrize(
+    ("gold", "predicted", "is_equal"),
+    [
+        ("\\sqrt{2}", "\\frac{2}{\\sqrt{2}}", True),  # bare LaTeX is read whole
+        ("3\\sqrt{2}", "3", False),
+        ("\\frac{3}{4}\\pi", "\\frac{3}{4}", False),
+        ("x^2+2x+1", "(x+1)^2", True),
+        ("5", "x=5", True),
+        ("x=5", "5", True),
+        ("[0,1)", "(0,1]", False),
+        ("(1,2)", "[1,2]", False),
+        ("(1,2)", "(2,1)", False),
+        ("\\{1,2\\}", "\\{2,1\\}", True),
+        ("1,2", "12", False),
+        ("5", "5 or 6", False),
+        ("\\pm 3", "3,-3", True),
+        ("0.333333333", "1/3", True),
+        ("10^6", "1000000", True),
+        ("\\begin{pmatrix}1\\\\2\\end{pmatrix}", "\\begin{bmatrix}1\\\\2\\end{bmatrix}", True),
+        ("5", "$", False),
+        ("5", "\\frac{1}{", False),
+    ],
+)
+def test_algebra_is_compared_symbolically(grader: Grader, gold: str, predicted: str, is_equal: bool) -> None:
+    grade = grader.grade(gold, f"\\boxed{{{predicted}}}")
+    if predicted == "\\frac{1}{":  # the box itself is unbalanced then
+        assert grade.outcome is Outcome.NO_ANSWER
+    else:
+        assert grade.outcome is (Outcome.CORRECT if is_equal else Outcome.WRONG)
+
+
+def test_a_bomb_is_killed_and_later_comparisons_still_pass() -> None:
+    bombs = [("5", f"\\boxed{{{BOMB}}}"), ("5", "\\boxed{" + "(" * 400 + "x" + ")" * 400 + "}")]
+    with Grader(timeout_s=4.0, n_workers=2) as grader:
+        grader.grade("5", "\\boxed{x=5}")  # the processes are up
+        started = time.monotonic()
+        grades = grader.grade_many([bombs[0], ("6", "\\boxed{x=6}"), bombs[1], ("7", "\\boxed{x=7}")])
+        elapsed_s = time.monotonic() - started
+        after = grader.grade("8", "\\boxed{x=8}")
+    assert elapsed_s < 60  # two kills of 4 s each, and slack for a busy machine
+    assert [grade.outcome for grade in grades[1::2]] == [Outcome.CORRECT, Outcome.CORRECT]
+    assert grades[0].outcome is Outcome.UNGRADED
+    assert grades[0].method is GradeMethod.TIMED_OUT
+    assert grades[2].outcome is not Outcome.CORRECT
+    assert after.outcome is Outcome.CORRECT
+
+
+def test_grades_come_in_order_and_equal_pairs_are_compared_once(
+    grader: Grader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, str]] = []
+    schedule = grader._schedule
+
+    def listen(gold: str, predicted: str) -> object:
+        asked.append((gold, predicted))
+        return schedule(gold, predicted)
+
+    monkeypatch.setattr(grader, "_schedule", listen)
+    pairs = [("5", "\\boxed{x=5}"), ("5", "\\boxed{5}"), ("5", "\\boxed{x=6}"), ("5", "So \\boxed{x=5}.")]
+    outcomes = [grade.outcome for grade in grader.grade_many(iter(pairs))]
+    assert outcomes == [Outcome.CORRECT, Outcome.CORRECT, Outcome.WRONG, Outcome.CORRECT]
+    assert sorted(asked) == [("5", "x=5"), ("5", "x=6")]
+    assert grader.grade_many([]) == []
+
+
+def test_any_thread_may_grade(grader: Grader) -> None:
+    with ThreadPoolExecutor(4) as threads:
+        texts = [f"\\boxed{{x={i}}}" for i in range(12)]
+        grades = list(threads.map(lambda text: grader.grade("7", text), texts))
+    assert [grade.outcome is Outcome.CORRECT for grade in grades] == [i == 7 for i in range(12)]
+    assert threading.active_count() < 20
+
+
+def test_a_closed_grader_says_so() -> None:
+    grader = Grader()
+    grader.close()
+    grader.close()
+    with pytest.raises(UsageError, match="closed"):
+        grader.grade("5", "\\boxed{x=5}")
+
+
+@pytest.mark.parametrize(("timeout_s", "n_workers"), [(0, 1), (-1, 1), (1, 0)])
+def test_a_grader_without_time_or_workers_is_refused(timeout_s: float, n_workers: int) -> None:
+    with pytest.raises(UsageError, match="timeout_s"):
+        Grader(timeout_s=timeout_s, n_workers=n_workers)
+
+
+def test_a_gold_that_cannot_be_read_is_left_undecided() -> None:
+    assert compare_symbolically("", "5") is None
+    assert compare_symbolically("x+1", "1+x") is True

@@ -1,0 +1,235 @@
+"""The chrpo stage on a tiny model that sft has taught the protocol."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from extracot.errors import ConfigError, DataError, ModelError, StageError
+from extracot.io.config import load_config
+from extracot.io.jsonl import JsonlWriter, read_jsonl
+from extracot.io.manifest import Manifest, read_manifest
+from extracot.io.run_directory import RunDirectory
+from extracot.records import TeacherBudget
+from extracot.training.chrpo.config import ChrpoConfig
+
+torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.filterwarnings("ignore")  # those of other people's trainers
+
+
+@pytest.fixture(scope="module")
+def sft_model(train_tiny_sft: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """It answers in the protocol most of the time, with all three ratios."""
+    return train_tiny_sft(tmp_path_factory.mktemp("sft"), max_steps=90, save_every_steps=1000) / "model"
+
+
+@pytest.fixture(scope="module")
+def budgets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("budgets") / "budgets.jsonl"
+    with JsonlWriter(path) as writer:
+        for a, teacher_ratio in ((2, 0.2), (3, 0.5), (4, 1.0), (7, None)):
+            writer.write(
+                TeacherBudget(
+                    problem_id=f"p{a}",
+                    question=f"Gus has {a} and 5. How many?",
+                    answer=str(a + 5),
+                    level=None,
+                    pass_rates={"0.20": 1.0, "0.50": 1.0, "1.00": 1.0},
+                    teacher_ratio=teacher_ratio,
+                    n_reference_think_tokens=60.0,
+                    n_samples=3,
+                )
+            )
+    return path
+
+
+def config(model: Path, budgets: Path, **changes: Any) -> ChrpoConfig:
+    values = {
+        "model": str(model),
+        "budgets": str(budgets),
+        "unsolved_share": 0.25,
+        "n_steps": 4,
+        "prompts_per_step": 2,
+        "group_size": 4,
+        "micro_batch_size": 4,
+        "max_new_tokens": 100,
+        "learning_rate": 1e-3,
+        "save_every_steps": 2,
+        **changes,
+    }
+    return ChrpoConfig.model_validate(values)
+
+
+def train(settings: ChrpoConfig, folder: Path) -> Manifest:
+    from extracot.training.chrpo.run import run
+
+    return run(settings, RunDirectory.open(folder, settings, "chrpo", resume=True))
+
+
+@pytest.fixture(scope="module")
+def whole_run(sft_model: Path, budgets: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("chrpo") / "run"
+    train(config(sft_model, budgets), folder)
+    return folder
+
+
+def weights(folder: Path) -> dict[str, Any]:
+    from safetensors.torch import load_file
+
+    return load_file(folder / "model.safetensors")
+
+
+def test_a_run_trains_and_leaves_a_model_with_its_knob(whole_run: Path, sft_model: Path) -> None:
+    from extracot.models.knob import Knob
+
+    assert Knob.load(str(whole_run / "model")) == Knob.load(str(sft_model))
+    before, after = weights(sft_model), weights(whole_run / "model")
+    assert any(not torch.equal(before[name], after[name]) for name in after)
+    assert read_manifest(whole_run / "manifest.json").counts == {
+        "budgets": 4,
+        "problems": 4,
+        "unsolved": 1,
+        "steps": 4,
+    }
+
+
+def test_every_step_logs_every_part_and_the_head(whole_run: Path) -> None:
+    rows = [row for _, row in read_jsonl(whole_run / "metrics.jsonl")]
+    assert [row["step"] for row in rows] == [1, 2, 3, 4]
+    for row in rows:
+        for part in ("accuracy", "calibration", "mode", "integrity", "ctrl"):
+            assert f"reward/{part}" in row
+        shares = [row[f"head/share_{ratio}"] for ratio in ("0.20", "0.50", "1.00")]
+        assert sum(shares) + row["head/no_choice"] == pytest.approx(1)
+        for name in (
+            "think_tokens/mean",
+            "accuracy",
+            "head/entropy",
+            "head/loss",
+            "loss",
+            "grad_norm",
+            "step_s",
+        ):
+            assert row[name] is not None
+    assert any(row["head/no_choice"] < 1 for row in rows)
+    assert any(row["grad_norm"] > 0 for row in rows)
+
+
+def test_a_killed_run_resumes_to_the_same_weights(
+    whole_run: Path, sft_model: Path, budgets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_metrics = RunDirectory.metrics
+
+    def killed_at_step_4(self: RunDirectory, step: int, **values: float) -> None:
+        if step == 4:
+            raise KeyboardInterrupt
+        write_metrics(self, step, **values)
+
+    settings = config(sft_model, budgets)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(RunDirectory, "metrics", killed_at_step_4)
+        train(settings, tmp_path / "run")
+    train(settings, tmp_path / "run")
+    assert "going on from checkpoint-2" in (tmp_path / "run/logs/attempt-2.log").read_text()
+    expected = weights(whole_run / "model")
+    for name, found in weights(tmp_path / "run/model").items():
+        assert torch.equal(found, expected[name]), name
+
+
+def test_a_kill_between_the_last_checkpoint_and_the_manifest_only_saves_again(
+    whole_run: Path, sft_model: Path, budgets: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(whole_run, tmp_path / "run")
+    (tmp_path / "run/manifest.json").unlink()
+    shutil.rmtree(tmp_path / "run/model")
+    manifest = train(config(sft_model, budgets), tmp_path / "run")
+    assert manifest.counts["steps"] == 4
+    expected = weights(whole_run / "model")
+    for name, found in weights(tmp_path / "run/model").items():
+        assert torch.equal(found, expected[name]), name
+
+
+def test_several_updates_per_roll_out_and_a_kl_term_run(
+    sft_model: Path, budgets: Path, tmp_path: Path
+) -> None:
+    settings = config(sft_model, budgets, n_iterations=2, beta=0.05, n_steps=2, own_rollouts=False)
+    train(settings, tmp_path / "run")
+    rows = [row for _, row in read_jsonl(tmp_path / "run/metrics.jsonl")]
+    assert len(rows) == 2
+    assert (
+        "head/no_choice" in rows[0] and "head/no_choice" not in rows[1]
+    )  # the second is on the same responses
+    assert rows[1]["kl"] > 0
+
+
+def test_a_model_that_never_chooses_ends_the_run(
+    prepared_model_dir: Path, budgets: Path, tmp_path: Path
+) -> None:
+    settings = config(prepared_model_dir, budgets, n_steps=20, max_new_tokens=4, learning_rate=1e-9)
+    with pytest.raises(StageError, match="no response started with a ratio token"):
+        train(settings, tmp_path / "run")
+
+
+def test_an_empty_table_of_budgets_is_refused(sft_model: Path, tmp_path: Path) -> None:
+    empty = tmp_path / "budgets.jsonl"
+    empty.write_text("")
+    with pytest.raises(DataError, match="holds no teacher budgets"):
+        train(config(sft_model, empty), tmp_path / "run")
+
+
+def test_too_few_problems_for_a_step_are_refused(sft_model: Path, budgets: Path, tmp_path: Path) -> None:
+    with pytest.raises(
+        DataError, match=r"4 problems remain of 4 \(3 solved\), fewer than prompts_per_step=8"
+    ):
+        train(config(sft_model, budgets, prompts_per_step=8), tmp_path / "run")
+
+
+def test_a_reference_length_of_zero_is_refused_by_line(
+    sft_model: Path, budgets: Path, tmp_path: Path
+) -> None:
+    broken = tmp_path / "budgets.jsonl"
+    text = budgets.read_text()
+    broken.write_text(text.replace('"n_reference_think_tokens":60.0', '"n_reference_think_tokens":0.0'))
+    assert broken.read_text() != text
+    with pytest.raises(DataError, match=r"budgets.jsonl:1: n_reference_think_tokens"):
+        train(config(sft_model, broken), tmp_path / "run")
+
+
+def test_a_model_without_control_tokens_is_refused(
+    tiny_model_dir: Path, budgets: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ModelError, match="prepare-model"):
+        train(config(tiny_model_dir, budgets), tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("setting", "says"),
+    [
+        ("save_every_steps=3", "no multiple of n_iterations=2"),
+        ("micro_batch_size=3", "no multiple of micro_batch_size=3"),
+        ("head_coefficient=null", "leaves no first-token loss for parts.ctrl"),
+        ("parts.mod=false", "did you mean 'mode'"),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(setting: str, says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        load_config(ChrpoConfig, None, ["model=m", "budgets=b", "n_iterations=2", setting])
+
+
+def test_the_switches_silence_their_parts_one_by_one() -> None:
+    from extracot.training.chrpo.run import _part_weights
+
+    def weights_without(*parts: str) -> tuple[float, ...]:
+        return _part_weights(
+            load_config(
+                ChrpoConfig, None, ["model=m", "budgets=b", *(f"parts.{part}=false" for part in parts)]
+            )
+        )
+
+    assert weights_without() == (1.0, 0.2, 0.4, 0.3)  # accuracy, calibration, mode, integrity
+    assert weights_without("cal") == (1.0, 0.0, 0.4, 0.3)
+    assert weights_without("mode") == (1.0, 0.2, 0.0, 0.3)
+    assert weights_without("int") == (1.0, 0.2, 0.4, 0.0)
+    assert weights_without("ctrl") == weights_without()

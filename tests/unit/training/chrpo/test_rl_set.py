@@ -1,0 +1,52 @@
+import pytest
+
+from extracot.records.budget import TeacherBudget
+from extracot.training.chrpo.rl_set import choose_problems
+
+
+def budget(name: str, teacher_ratio: float | None) -> TeacherBudget:
+    return TeacherBudget(
+        problem_id=name,
+        question="q",
+        answer="1",
+        level=None,
+        pass_rates={"1.00": 0.0 if teacher_ratio is None else 1.0},
+        teacher_ratio=teacher_ratio,
+        n_reference_think_tokens=10.0,
+        n_samples=1,
+    )
+
+
+SOLVED = [budget(f"s{i}", 0.2 if i % 2 else 1.0) for i in range(19)]
+UNSOLVED = [budget(f"u{i}", None) for i in range(10)]
+
+
+@pytest.mark.parametrize(("share", "n_unsolved"), [(0.0, 0), (0.05, 1), (0.24, 6), (0.5, 10)])
+def test_unsolved_problems_make_up_at_most_their_share(share: float, n_unsolved: int) -> None:
+    # 19 solved: 1/20 = 0.05; 6/25 = 0.24; half would be 19, there are 10
+    chosen = choose_problems(UNSOLVED + SOLVED, share, {}, seed=0)
+    assert sum(b.teacher_ratio is None for b in chosen) == n_unsolved
+    assert sum(b.teacher_ratio is not None for b in chosen) == 19
+
+
+def test_a_quota_limits_its_budget_and_no_other() -> None:
+    chosen = choose_problems(SOLVED, 0.05, {"0.20": 3}, seed=0)
+    assert sum(b.teacher_ratio == 0.2 for b in chosen) == 3
+    assert sum(b.teacher_ratio == 1.0 for b in chosen) == 10  # of 0, 2, ..., 18
+
+
+def test_the_seed_decides_which_stay_and_the_order_is_kept() -> None:
+    budgets = UNSOLVED + SOLVED
+    first = choose_problems(budgets, 0.1, {}, seed=1)
+    assert first == choose_problems(budgets, 0.1, {}, seed=1)
+    assert first == [b for b in budgets if b in first]
+    assert any(first != choose_problems(budgets, 0.1, {}, seed=seed) for seed in range(2, 6))
+
+
+def test_a_share_of_one_takes_all_even_when_nothing_is_solved() -> None:
+    assert choose_problems(UNSOLVED, 1.0, {}, seed=0) == UNSOLVED
+
+
+def test_nothing_in_nothing_out() -> None:
+    assert choose_problems([], 0.05, {}, seed=0) == []
+    assert choose_problems(UNSOLVED, 0.05, {}, seed=0) == []
