@@ -14,6 +14,7 @@ from extracot.text.control import POLICY_TOKEN, control_token
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # those of other people's trainers
 def test_the_pipeline_runs_end_to_end_and_a_second_call_has_nothing_left_to_do(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -50,9 +50,7 @@ def check_passage(passage: Passage) -> None:
         try:
             text.encode()
         except UnicodeEncodeError as error:
-            raise DataError(
-                f"the {name} holds half of a surrogate pair at character {error.start}"
-            ) from error
+            raise DataError(f"the {name} holds half of a surrogate pair at character {error.start}") from error
 
 
 def measure(

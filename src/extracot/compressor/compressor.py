@@ -57,9 +57,7 @@ class Compressor:
         """A compressor with a trained scorer; see `EncoderScorer.from_pretrained` for errors."""
         from extracot.compressor.scorers.encoder import EncoderScorer  # torch takes seconds to load
 
-        return cls(
-            EncoderScorer.from_pretrained(name_or_folder, device=device), prose=prose, resolution=resolution
-        )
+        return cls(EncoderScorer.from_pretrained(name_or_folder, device=device), prose=prose, resolution=resolution)
 
     def compress(
         self,
@@ -105,16 +103,9 @@ class Compressor:
             order = rank_units(own_scores, forced, self.resolution)
             costs = unit_costs(own_offsets, bounds)
             spans.append([kept_spans(bounds, cut(order, costs, ratio, len(forced))) for ratio in targets])
-        texts = [
-            [join_spans(passage.cot, kept) for kept in row]
-            for passage, row in zip(passages, spans, strict=True)
-        ]
-        formulas = [
-            [(unit.start, unit.end) for unit in own if unit.kind is UnitKind.FORMULA] for own in units
-        ]
-        return measure(
-            passages, formulas, targets, spans, texts, [len(own) for own in offsets], target_tokenizer
-        )
+        texts = [[join_spans(passage.cot, kept) for kept in row] for passage, row in zip(passages, spans, strict=True)]
+        formulas = [[(unit.start, unit.end) for unit in own if unit.kind is UnitKind.FORMULA] for own in units]
+        return measure(passages, formulas, targets, spans, texts, [len(own) for own in offsets], target_tokenizer)
 
 
 def _load(tokenizer: "PreTrainedTokenizerBase | str") -> "PreTrainedTokenizerBase":

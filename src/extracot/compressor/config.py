@@ -30,7 +30,7 @@ class CompressConfig(StageConfig):
     """What a unit of prose is: words meet a ratio to the token, clauses leave text that can be read and
     learnt."""
     resolution: float = Field(default=0.05, ge=0)
-    """Scores are rounded to multiples of this and ties go to the left, so that contiguous text is kept; 0 is
+    """Scores are rounded to multiples of this and ties go to the right, so that contiguous text is kept; 0 is
     off. Without effect on `random` and `generic`."""
     with_question: bool = True
     """False hides the question from the scorer, as an ablation."""

@@ -83,9 +83,7 @@ def fit_input(
     if positions:
         limits.append(positions - 2 if config.model_type in _OFFSET_POSITIONS else positions)
     if min(limits) < 32:
-        raise ModelError(
-            f"{tokenizer.name_or_path}: reads only {min(limits)} tokens at once; 32 are the least"
-        )
+        raise ModelError(f"{tokenizer.name_or_path}: reads only {min(limits)} tokens at once; 32 are the least")
     return EncoderInput(
         tiers=tuple(tiers),
         with_question=with_question,

@@ -63,9 +63,7 @@ def run(config: CompressConfig, run_dir: RunDirectory) -> Manifest:
         )
         reporter = Reporter(run_dir)
         for batch in batched(owed, config.batch_size):
-            for trace, result in zip(
-                batch, compress_batch(batch, config, compressor, tokenizer), strict=True
-            ):
+            for trace, result in zip(batch, compress_batch(batch, config, compressor, tokenizer), strict=True):
                 for record in to_records(trace, result, config):
                     if record.target_ratio not in done.get(trace.id, set()):
                         writer.write(record)
@@ -92,9 +90,7 @@ def load_compressor(config: CompressConfig) -> BatchCompressor:
     if config.scorer == "generic":
         from extracot.compressor.scorers.generic import GenericCompressor  # torch takes seconds to load
 
-        return GenericCompressor.from_pretrained(
-            config.language_model or config.tokenizer, device=config.device
-        )
+        return GenericCompressor.from_pretrained(config.language_model or config.tokenizer, device=config.device)
     if config.scorer == "slice":
         from extracot.compressor.scorers.slicing import SliceScorer
 
@@ -112,8 +108,7 @@ def compress_batch(
     """Every trace at every ratio, or why not: one that cannot be compressed does not take the others with
     it."""
     passages = [
-        Passage(trace.question if config.with_question else "", trace.cot, trace.answer or None)
-        for trace in traces
+        Passage(trace.question if config.with_question else "", trace.cot, trace.answer or None) for trace in traces
     ]
     try:
         return list(compressor.compress_many(passages, config.ratios, tokenizer))
@@ -127,9 +122,7 @@ def compress_batch(
         return results
 
 
-def to_records(
-    trace: Trace, result: list[CompressedText] | DataError, config: CompressConfig
-) -> Iterator[Compression]:
+def to_records(trace: Trace, result: list[CompressedText] | DataError, config: CompressConfig) -> Iterator[Compression]:
     """One record per ratio."""
     if isinstance(result, DataError):
         for ratio in config.ratios:

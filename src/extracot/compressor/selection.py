@@ -20,9 +20,7 @@ def check_ratios(ratios: Sequence[float]) -> tuple[float, ...]:
         raise ConfigError("ratios is empty; give at least one, for example [0.2, 0.5, 1.0]")
     for ratio in ratios:
         if not 0 < ratio <= 1:
-            raise ConfigError(
-                f"ratio {ratio} is outside (0, 1]; a ratio is the share of tokens to keep, as in 0.2"
-            )
+            raise ConfigError(f"ratio {ratio} is outside (0, 1]; a ratio is the share of tokens to keep, as in 0.2")
     if len(set(ratios)) < len(ratios):
         raise ConfigError(f"ratios {list(ratios)} name one ratio twice; give each once")
     return tuple(ratios)
@@ -32,8 +30,10 @@ def rank_units(scores: Sequence[float], forced: Set[int] = frozenset(), resoluti
     """Indices of the units, the first to keep first.
 
     Scores are rounded to multiples of `resolution` before they are compared, and ties go to the unit further
-    left. So units that are about equally good are filled in as contiguous text from the left, not as
-    scattered words: a model cannot learn to write the noise of a scorer.
+    right. So units that are about equally good are filled in as contiguous text, not as scattered words: a
+    model cannot learn to write the noise of a scorer. From the right, because a chain that starts tersely and
+    grows wordy at its end can always be finished: filled from the left, a model that misjudges how many steps
+    are to come runs out of budget before the answer.
 
     Args:
         scores: [U] importance of each unit, higher is better; any finite numbers.
@@ -44,7 +44,7 @@ def rank_units(scores: Sequence[float], forced: Set[int] = frozenset(), resoluti
         [U] a permutation of 0..U-1.
     """
     levels = [round(score / resolution) for score in scores] if resolution > 0 else scores
-    return sorted(range(len(scores)), key=lambda unit: (unit not in forced, -levels[unit], unit))
+    return sorted(range(len(scores)), key=lambda unit: (unit not in forced, -levels[unit], -unit))
 
 
 def cut(order: Sequence[int], costs: Sequence[int], ratio: float, n_forced: int = 0) -> list[bool]:

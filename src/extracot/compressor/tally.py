@@ -36,9 +36,7 @@ class Tally:
             values[f"actual_ratio@{target:g}"] = round(self._ratio[target] / n, 4)
             values[f"ratio_error@{target:g}"] = round(self._error[target] / n, 4)
             formulas = self._formulas[target]
-            values[f"formulas_kept@{target:g}"] = (
-                round(self._formulas_kept[target] / formulas, 4) if formulas else None
-            )
+            values[f"formulas_kept@{target:g}"] = round(self._formulas_kept[target] / formulas, 4) if formulas else None
         return values
 
     def lines(self) -> list[str]:

@@ -20,9 +20,9 @@ from extracot.text.control import control_tokens
 
 INPUT_SPREAD = 0.5
 """How far from the mean the outermost ratio starts, in units of a typical row's distance from the mean."""
-OUTPUT_SPREAD = 0.1
+OUTPUT_SPREAD = 0.5
 """The same for an untied output matrix: near the mean row, a token is about as likely as the average one."""
-NOISE = 0.05
+NOISE = 1.0
 """Length of the noise, in the same unit."""
 
 

@@ -30,7 +30,7 @@ class Problem(Record):
 
 def problem_id(question: str, answer: str) -> str:
     """Name a problem by its content: `p-` and 16 hex digits; surrounding white space does not count."""
-    digest = hashlib.sha256(f"{question.strip()}\x1f{answer.strip()}".encode()).hexdigest()
+    digest = hashlib.sha256(f"{question.strip()}\x1f{answer.strip()}".encode(errors="surrogatepass")).hexdigest()
     return f"p-{digest[:16]}"
 
 

@@ -83,10 +83,11 @@ def iterate_traces(path: str | Path) -> Iterator[Trace]:
 
 def _foreign_trace(row: Mapping[str, Any], where: str) -> Trace:
     question = required_text(row, "question", where)
-    cot = required_text(row, "cot", where)
+    # An empty chain of thought is one bad trace, which a stage counts; a missing one is a file of another kind.
+    cot = "" if row.get("cot") == "" else required_text(row, "cot", where)
     answer = required_text(row, "answer", where) if row.get("answer") not in (None, "") else ""
     found_id = row.get("id")
-    digest = hashlib.sha256(f"{question}\x1f{cot}".encode()).hexdigest()[:16]
+    digest = hashlib.sha256(f"{question}\x1f{cot}".encode(errors="surrogatepass")).hexdigest()[:16]
     return Trace(
         id=found_id if isinstance(found_id, str) and found_id else f"t-{digest}",
         problem_id=_text_or(row, "problem_id", problem_id(question, answer)),

@@ -49,9 +49,7 @@ def save_trained(trainer: Any, tokenizer: "PreTrainedTokenizerBase", source: str
         shutil.rmtree(folder)
     trainer.save_model(str(folder))
     tokenizer.save_pretrained(folder)
-    (folder / "training_args.bin").unlink(
-        missing_ok=True
-    )  # a pickle of paths and flags; config.json says it all
+    (folder / "training_args.bin").unlink(missing_ok=True)  # a pickle of paths and flags; config.json says it all
     origin = Path(resolve_model(source))
     for name in (KNOB_FILE, "generation_config.json"):
         if (origin / name).is_file():

@@ -60,9 +60,7 @@ class ParsedResponse:
     unclosed."""
 
 
-def response_tokens(
-    tokenizer: Vocabulary, grid: Iterable[float], stop_ids: Collection[int]
-) -> ResponseTokens:
+def response_tokens(tokenizer: Vocabulary, grid: Iterable[float], stop_ids: Collection[int]) -> ResponseTokens:
     """Look the structural ids up.
 
     Raises:
@@ -86,9 +84,7 @@ def response_tokens(
     )
 
 
-def parse_response(
-    token_ids: Sequence[int], tokens: ResponseTokens, is_blank: Callable[[int], bool]
-) -> ParsedResponse:
+def parse_response(token_ids: Sequence[int], tokens: ResponseTokens, is_blank: Callable[[int], bool]) -> ParsedResponse:
     """Take one response apart. The same rules as `text.think.split_response`, on ids.
 
     Args:
@@ -96,9 +92,7 @@ def parse_response(
         tokens: the structural ids.
         is_blank: whether an id decodes to nothing but white space.
     """
-    n_before_stop = next(
-        (place for place, token in enumerate(token_ids) if token in tokens.stop_ids), len(token_ids)
-    )
+    n_before_stop = next((place for place, token in enumerate(token_ids) if token in tokens.stop_ids), len(token_ids))
     is_truncated = n_before_stop == len(token_ids)
     ids = token_ids[:n_before_stop]
     choice = tokens.ratios_by_id.get(ids[0]) if ids else None

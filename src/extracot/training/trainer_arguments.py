@@ -66,7 +66,5 @@ def lay_over(arguments: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str
     """
     taken = sorted(set(arguments) & set(extra))
     if taken:
-        raise ConfigError(
-            f"trainer_args sets {', '.join(taken)}, which other keys of this config decide; use those"
-        )
+        raise ConfigError(f"trainer_args sets {', '.join(taken)}, which other keys of this config decide; use those")
     return {**arguments, **extra}

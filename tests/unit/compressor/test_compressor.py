@@ -44,7 +44,8 @@ def test_words_meet_the_ratio_more_closely_than_clauses_can(tiny_tokenizer: PreT
 
 def test_slicing_keeps_the_chain_and_drops_the_check(tiny_tokenizer: PreTrainedTokenizerFast) -> None:
     [result] = Compressor(SliceScorer()).compress(QUESTION, COT, [0.2], tiny_tokenizer, "9")
-    assert result.text.endswith("$ Gus = 4 $. $ Ola = 4 + 5 = 9 $.")
+    assert "$ Gus = 4 $." in result.text
+    assert result.text.endswith("$ Ola = 4 + 5 = 9 $.")
     assert "holds" not in result.text
 
 

@@ -6,13 +6,13 @@ from extracot.compressor.selection import check_ratios, cut, rank_units
 from extracot.errors import ConfigError
 
 
-def test_better_units_come_first_and_ties_go_to_the_left() -> None:
-    assert rank_units([0.2, 0.9, 0.2, 0.5]) == [1, 3, 0, 2]
+def test_better_units_come_first_and_ties_go_to_the_right() -> None:
+    assert rank_units([0.2, 0.9, 0.2, 0.5]) == [1, 3, 2, 0]
 
 
 def test_scores_within_one_step_count_as_equal() -> None:
     # 0.52, 0.49 and 0.54 all round to 2 x 0.25; 0.8 rounds to 3 x 0.25.
-    assert rank_units([0.52, 0.49, 0.54, 0.8], resolution=0.25) == [3, 0, 1, 2]
+    assert rank_units([0.52, 0.49, 0.54, 0.8], resolution=0.25) == [3, 2, 1, 0]
 
 
 def test_forced_units_come_before_better_ones() -> None:

@@ -41,8 +41,8 @@ def test_plain_text_maths_is_found(traces: list[dict[str, str]]) -> None:
     sample = traces[::16]
     n_formulas = sum(len(formula_spans(trace["cot"])) for trace in sample)
     n_chars = sum(len(trace["cot"]) for trace in sample)
-    # 10 per thousand characters when this was written; delimited LaTeX alone would give less than 1.
-    assert n_formulas / n_chars * 1000 > 6
+    # 6.4 per thousand characters in the whole file when this was written; delimited LaTeX alone gives few.
+    assert n_formulas / n_chars * 1000 > 5
 
 
 def test_the_longest_trace_takes_well_under_a_second(traces: list[dict[str, str]]) -> None:

@@ -74,9 +74,7 @@ def tiny_examples(model_dir: Path) -> list[object]:
     for a in (2, 3, 4):
         for ratio in knob.grid:
             cot = f"$ {a} + 5 = {a + 5} $ " * round(5 * ratio)
-            completion = render_response(
-                control_token(ratio), cot.strip(), f"\n\nThe answer is \\boxed{{{a + 5}}}."
-            )
+            completion = render_response(control_token(ratio), cot.strip(), f"\n\nThe answer is \\boxed{{{a + 5}}}.")
             for queue, token in (("fixed", control_token(ratio)), ("policy", POLICY_TOKEN)):
                 examples.append(
                     SftExample(

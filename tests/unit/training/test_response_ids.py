@@ -7,9 +7,7 @@ from extracot.text.control import POLICY_TOKEN
 from extracot.training.response_ids import ResponseTokens, parse_response, response_tokens
 
 # 1 = <COMP_20>, 2 = <COMP_100>, 3 = <COMP_POLICY>, 4 = <think>, 5 = </think>, 6 = end, 7 = padding, 8 = "\n"
-TOKENS = ResponseTokens(
-    {1: 0.2, 2: 1.0}, policy_id=3, think_start_id=4, think_end_id=5, stop_ids=frozenset({6, 7})
-)
+TOKENS = ResponseTokens({1: 0.2, 2: 1.0}, policy_id=3, think_start_id=4, think_end_id=5, stop_ids=frozenset({6, 7}))
 WORD, OTHER = 20, 21
 
 

@@ -62,9 +62,7 @@ def split_by_question(
     """
     questions = {item.trace.question.strip() for item in items}
     if len(questions) < 2:
-        raise DataError(
-            f"{len(questions)} annotated questions; training needs two at least, one of them held out"
-        )
+        raise DataError(f"{len(questions)} annotated questions; training needs two at least, one of them held out")
     ranked = sorted(questions, key=lambda question: hashlib.sha256(f"{seed}/{question}".encode()).digest())
     n_held_out = min(len(ranked) - 1, max(1, round(holdout_share * len(ranked))))
     held_out_questions = set(ranked[:n_held_out])
@@ -82,9 +80,7 @@ def training_examples(
     Raises:
         DataError: an annotation that reaches beyond the text of its trace.
     """
-    questions = tokenizer([item.trace.question for item in items], add_special_tokens=False, verbose=False)[
-        "input_ids"
-    ]
+    questions = tokenizer([item.trace.question for item in items], add_special_tokens=False, verbose=False)["input_ids"]
     cots = tokenizer(
         [item.trace.cot for item in items],
         add_special_tokens=False,
@@ -92,9 +88,7 @@ def training_examples(
         verbose=False,
     )
     examples = []
-    for item, question, cot, offsets in zip(
-        items, questions, cots["input_ids"], cots["offset_mapping"], strict=True
-    ):
+    for item, question, cot, offsets in zip(items, questions, cots["input_ids"], cots["offset_mapping"], strict=True):
         check_fit(item)
         if not cot:
             continue
@@ -120,20 +114,16 @@ def held_out_passages(
         DataError: none has, so that there is nothing to choose a checkpoint by.
     """
     top = len(tiers) - 1
-    chosen = [
-        item
-        for item in items
-        if any(nearest_tier(value, tiers) == top for value in item.annotation.importance)
-    ][:limit]
+    chosen = [item for item in items if any(nearest_tier(value, tiers) == top for value in item.annotation.importance)][
+        :limit
+    ]
     if not chosen:
         raise DataError(
             f"no held-out trace has a unit near the top tier {tiers[-1]}; "
             "lower the last of tiers, or annotate more traces"
         )
     passages = []
-    for item, offsets in zip(
-        chosen, token_offsets(tokenizer, [item.trace.cot for item in chosen]), strict=True
-    ):
+    for item, offsets in zip(chosen, token_offsets(tokenizer, [item.trace.cot for item in chosen]), strict=True):
         check_fit(item)
         spans: list[Span] = item.annotation.spans
         passages.append(

@@ -72,9 +72,7 @@ def run(config: TrainCompressorConfig, run_dir: RunDirectory) -> Manifest:
             examples,
             pad_id=tokenizer.pad_token_id or 0,
             optimizers=make_optimizers(model, config),
-            loss_of=lambda logits, labels: focal_loss(
-                logits, labels, weights.to(logits.device), config.focus
-            ),
+            loss_of=lambda logits, labels: focal_loss(logits, labels, weights.to(logits.device), config.focus),
             evaluate=lambda: mean_needed_kept(scorer, passages, config.ratios, config.resolution),
             config=config,
             run_dir=run_dir,
@@ -104,9 +102,7 @@ def read_annotated(traces_path: str, annotations_path: str) -> tuple[list[Annota
     annotations: dict[str, Annotation] = {}
     for annotation in read_records(annotations_path, Annotation):
         if annotation.trace_id in annotations:
-            raise DataError(
-                f"{annotations_path}: trace {annotation.trace_id} is annotated twice; keep one of them"
-            )
+            raise DataError(f"{annotations_path}: trace {annotation.trace_id} is annotated twice; keep one of them")
         annotations[annotation.trace_id] = annotation
     counts: Counter[str] = Counter(annotated=0, not_annotated=0, annotation_failed=0)
     items = []
@@ -120,9 +116,7 @@ def read_annotated(traces_path: str, annotations_path: str) -> tuple[list[Annota
             counts["annotated"] += 1
             items.append(AnnotatedTrace(trace, found))
     if not items:
-        raise DataError(
-            f"{annotations_path}: no usable annotation of a trace in {traces_path}; compare the trace ids"
-        )
+        raise DataError(f"{annotations_path}: no usable annotation of a trace in {traces_path}; compare the trace ids")
     return items, dict(counts)
 
 
@@ -194,17 +188,15 @@ def train(
     """Train in place and leave the model with its best evaluated weights."""
     n_batches = len(length_buckets([len(e.input_ids) for e in examples], config.batch_tokens))
     n_steps = n_steps_of(n_batches, config.n_epochs, config.max_steps)
-    evaluation_steps = {
-        round(n_steps * (i + 1) / config.n_evaluations) for i in range(config.n_evaluations)
-    } | {n_steps}
+    evaluation_steps = {round(n_steps * (i + 1) / config.n_evaluations) for i in range(config.n_evaluations)} | {
+        n_steps
+    }
     peaks = [[group["lr"] for group in optimizer.param_groups] for optimizer in optimizers]
     best_step, best_qualities = 0, [-1.0]
     best_weights: dict[str, Tensor] = {}
     n_tokens = 0
     started = time.monotonic()
-    for step, batch in enumerate(
-        shuffled_batches(examples, config.batch_tokens, n_steps, config.seed), start=1
-    ):
+    for step, batch in enumerate(shuffled_batches(examples, config.batch_tokens, n_steps, config.seed), start=1):
         factor = learning_rate_factor((step - 1) / n_steps)
         for optimizer, base in zip(optimizers, peaks, strict=True):
             for group, peak in zip(optimizer.param_groups, base, strict=True):

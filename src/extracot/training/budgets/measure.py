@@ -82,18 +82,10 @@ def measure_problems(
         grader: compares answers.
         count_tokens: of a chain of thought, in the model's tokenizer.
     """
-    asked = [
-        (problem, ratio, sample)
-        for problem in problems
-        for ratio in sorted(grid)
-        for sample in range(n_samples)
-    ]
+    asked = [(problem, ratio, sample) for problem in problems for ratio in sorted(grid) for sample in range(n_samples)]
     generations = backend.generate([render(problem.question, ratio) for problem, ratio, _ in asked], sampling)
     grades = grader.grade_many(
-        [
-            (problem.answer, generation.text)
-            for (problem, _, _), generation in zip(asked, generations, strict=True)
-        ]
+        [(problem.answer, generation.text) for (problem, _, _), generation in zip(asked, generations, strict=True)]
     )
     measured = {problem.id: MeasuredProblem(problem, []) for problem in problems}
     for (problem, ratio, sample), generation, grade in zip(asked, generations, grades, strict=True):

@@ -66,9 +66,7 @@ def run(config: TeacherBudgetsConfig, run_dir: RunDirectory, backend: Backend | 
                     chunk,
                     knob.grid,
                     config.n_samples,
-                    lambda question, ratio: knob.prompt_format.render(
-                        tokenizer, question, control_token(ratio)
-                    ),
+                    lambda question, ratio: knob.prompt_format.render(tokenizer, question, control_token(ratio)),
                     source,
                     config.sampling,
                     grader,
@@ -82,9 +80,7 @@ def run(config: TeacherBudgetsConfig, run_dir: RunDirectory, backend: Backend | 
                 for item in measured:
                     budget = item.budget(config.pass_rate)
                     if budget is None:
-                        skipped.write(
-                            {"problem_id": item.problem.id, "reason": "no think tokens at full ratio"}
-                        )
+                        skipped.write({"problem_id": item.problem.id, "reason": "no think tokens at full ratio"})
                     else:
                         budgets.write(budget)
                 n_done += len(chunk)
@@ -137,8 +133,7 @@ def _finish(config: TeacherBudgetsConfig, run_dir: RunDirectory, grid: Sequence[
         seeds={"sampling": config.sampling.seed},
         **{f"n_teacher_ratio_{key}": n for key, n in table.items()},
         **{
-            f"pass_rate_{key}": sum(budget.pass_rates[key] for budget in budgets) / max(1, len(budgets))
-            for key in keys
+            f"pass_rate_{key}": sum(budget.pass_rates[key] for budget in budgets) / max(1, len(budgets)) for key in keys
         },
         mean_teacher_ratio=sum(b.teacher_ratio or 0.0 for b in solved) / len(solved) if solved else None,
     )

@@ -67,9 +67,7 @@ def combine_parts(
         return torch.zeros_like(rewards_PGK[..., 0])
     if aggregation == "sum_then_normalize":
         weighted = torch.stack([weight * rewards_PGK[..., part] for part, weight in active], dim=-1)
-        is_unknown_PG = torch.isnan(weighted).any(
-            dim=-1
-        )  # TRL takes the sum of what is known, a biased comparison
+        is_unknown_PG = torch.isnan(weighted).any(dim=-1)  # TRL takes the sum of what is known, a biased comparison
         return normalize_groups(weighted.sum(dim=-1).masked_fill(is_unknown_PG, torch.nan), std_floor)
     return torch.stack(
         [weight * normalize_groups(rewards_PGK[..., part], std_floor) for part, weight in active], dim=-1

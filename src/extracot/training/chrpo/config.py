@@ -152,7 +152,5 @@ class ChrpoConfig(StageConfig):
                 f"micro_batch_size={self.micro_batch_size}"
             )
         if self.head_coefficient is None and self.parts.ctrl:
-            raise ValueError(
-                "head_coefficient=null leaves no first-token loss for parts.ctrl; switch that off too"
-            )
+            raise ValueError("head_coefficient=null leaves no first-token loss for parts.ctrl; switch that off too")
         return self

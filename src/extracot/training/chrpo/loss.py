@@ -37,9 +37,7 @@ def head_loss(
     ratio_B = torch.exp(logps_B - old_logps_B)
     clipped_B = ratio_B.clamp(1 - clip_low, 1 + clip_high)
     loss_B = -torch.min(ratio_B * advantages_B, clipped_B * advantages_B)
-    is_clipped_B = ((ratio_B < 1 - clip_low) & (advantages_B < 0)) | (
-        (ratio_B > 1 + clip_high) & (advantages_B > 0)
-    )
+    is_clipped_B = ((ratio_B < 1 - clip_low) & (advantages_B < 0)) | ((ratio_B > 1 + clip_high) & (advantages_B > 0))
     return HeadLoss(loss_B, is_clipped_B)
 
 

@@ -124,9 +124,7 @@ def calibration_reward(actual_ratio: float, chosen_ratio: float | None, shape: C
     return -(miss - shape.delta / 2)
 
 
-def mode_reward(
-    is_correct: bool, chosen_ratio: float | None, teacher_ratio: float | None, shape: ModeShape
-) -> float:
+def mode_reward(is_correct: bool, chosen_ratio: float | None, teacher_ratio: float | None, shape: ModeShape) -> float:
     """Pay savings, charge overspending, charge failures by cutting too far the most.
 
     Args:
@@ -154,9 +152,7 @@ def integrity_reward(violations: Collection[Violation], shape: IntegrityShape) -
     return -min(shape.cap, shape.penalty * len(set(violations)))
 
 
-def head_reward(
-    is_correct: bool, chosen_ratio: float | None, teacher_ratio: float | None, shape: HeadShape
-) -> float:
+def head_reward(is_correct: bool, chosen_ratio: float | None, teacher_ratio: float | None, shape: HeadShape) -> float:
     """How good the choice was: near the peak for a right answer at r_c <= r*, falling on both sides, steeper
     above.
 

@@ -83,10 +83,7 @@ def run(config: ChrpoConfig, run_dir: RunDirectory) -> Manifest:
         },
         seeds={"seed": config.seed},
         model=str(folder),
-        **{
-            name.replace("/", "_"): last.get(name)
-            for name in ("accuracy", "think_tokens/mean", "head/entropy")
-        },
+        **{name.replace("/", "_"): last.get(name) for name in ("accuracy", "think_tokens/mean", "head/entropy")},
     )
 
 
@@ -234,9 +231,7 @@ def _objective(config: ChrpoConfig) -> "Objective":
     return Objective(_part_weights(config), config.aggregation, config.std_floor, head)
 
 
-def _rollout(
-    config: ChrpoConfig, tokenizer: "PreTrainedTokenizerBase", stop_ids: frozenset[int]
-) -> "Rollout":
+def _rollout(config: ChrpoConfig, tokenizer: "PreTrainedTokenizerBase", stop_ids: frozenset[int]) -> "Rollout":
     from extracot.generate.backend import Sampling
     from extracot.training.chrpo.rollout import make_rollout
 

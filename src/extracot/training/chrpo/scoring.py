@@ -107,9 +107,7 @@ class ResponseScorer:
         rewards: dict[str, float | None] = {
             "accuracy": accuracy_reward(outcome),
             "calibration": calibration_reward(actual_ratio, choice, self._calibration),
-            "mode": None
-            if is_correct is None
-            else mode_reward(is_correct, choice, teacher_ratio, self._mode),
+            "mode": None if is_correct is None else mode_reward(is_correct, choice, teacher_ratio, self._mode),
             "integrity": integrity_reward(violations, self._integrity),
             HEAD: None if is_correct is None else head_reward(is_correct, choice, teacher_ratio, self._head),
         }
@@ -163,9 +161,7 @@ class BatchRewards:
             **_: Any,
         ) -> list[float | None]:
             if self._seen is not completion_ids:
-                self._scored = self._scorer.score(
-                    completion_ids, answer, teacher_ratio, n_reference_think_tokens
-                )
+                self._scored = self._scorer.score(completion_ids, answer, teacher_ratio, n_reference_think_tokens)
                 self._seen = completion_ids
                 for name, value in batch_metrics(self._scored, self._grid).items():
                     log_metric(name, value)

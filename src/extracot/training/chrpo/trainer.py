@@ -60,9 +60,7 @@ class ChrpoTrainer(GRPOTrainer):  # type: ignore[misc]  # trl ships no types
         others: of `GRPOTrainer`.
     """
 
-    def __init__(
-        self, *others: Any, objective: Objective, rollout: Rollout | None = None, **named_others: Any
-    ) -> None:
+    def __init__(self, *others: Any, objective: Objective, rollout: Rollout | None = None, **named_others: Any) -> None:
         super().__init__(*others, **named_others)
         self._objective = objective
         self._rollout = rollout
@@ -101,12 +99,8 @@ class ChrpoTrainer(GRPOTrainer):  # type: ignore[misc]  # trl ships no types
         group_size = self.num_generations if self.model.training else self.num_generations_eval
         rewards_PGK = self._rewards_NK.view(-1, group_size, self._rewards_NK.size(1))
         n_local = len(inputs)
-        local = slice(
-            self.accelerator.process_index * n_local, (self.accelerator.process_index + 1) * n_local
-        )
-        main_PG = combine_parts(
-            rewards_PGK[..., :-1], objective.weights, objective.aggregation, objective.std_floor
-        )
+        local = slice(self.accelerator.process_index * n_local, (self.accelerator.process_index + 1) * n_local)
+        main_PG = combine_parts(rewards_PGK[..., :-1], objective.weights, objective.aggregation, objective.std_floor)
         output["advantages"] = main_PG.flatten()[local]
         if objective.head is None:
             return output
@@ -151,9 +145,7 @@ class ChrpoTrainer(GRPOTrainer):  # type: ignore[misc]  # trl ships no types
         logps_B, self._token_logps_BT = self._token_logps_BT[:, 0], None
         old_logps_BT = inputs.get("old_per_token_logps")
         old_logps_B = logps_B.detach() if old_logps_BT is None else old_logps_BT[:, 0]
-        loss_B, is_clipped_B = head_loss(
-            logps_B, old_logps_B, inputs["head_advantages"], head.clip, head.clip
-        )
+        loss_B, is_clipped_B = head_loss(logps_B, old_logps_B, inputs["head_advantages"], head.clip, head.clip)
         if "importance_sampling_ratio" in inputs:  # vLLM's probabilities differ; [B, T] or [B, 1]
             loss_B = loss_B * inputs["importance_sampling_ratio"][:, 0]
         mode = "train" if self.model.training else "eval"

@@ -49,9 +49,7 @@ def encode_example(
     if not completion_ids:
         raise DataError(f"{where}: the completion is empty")
     completion_ids.append(eos_id)
-    return EncodedExample(
-        input_ids=prompt_ids + completion_ids, labels=[IGNORED] * len(prompt_ids) + completion_ids
-    )
+    return EncodedExample(input_ids=prompt_ids + completion_ids, labels=[IGNORED] * len(prompt_ids) + completion_ids)
 
 
 def training_order(
@@ -76,9 +74,7 @@ def training_order(
     return _group(shuffled, lengths, batch_size, generator) if group_by_length else shuffled
 
 
-def _group(
-    shuffled: list[int], lengths: Sequence[int], batch_size: int, generator: random.Random
-) -> list[int]:
+def _group(shuffled: list[int], lengths: Sequence[int], batch_size: int, generator: random.Random) -> list[int]:
     pool_size = 50 * batch_size
     order: list[int] = []
     for start in range(0, len(shuffled), pool_size):

@@ -37,9 +37,7 @@ def run(config: SftConfig, run_dir: RunDirectory) -> Manifest:
     _, tokenizer = load_prepared(config.model)
     encoded, n_too_long = _encode_all(config, tokenizer)
     lengths = [len(example.input_ids) for example in encoded]
-    order = training_order(
-        lengths, config.epochs, config.micro_batch_size, config.group_by_length, config.seed
-    )
+    order = training_order(lengths, config.epochs, config.micro_batch_size, config.group_by_length, config.seed)
     run_dir.log(
         f"sft: {len(encoded)} examples of {sum(lengths) / len(lengths):.0f} tokens on average, {n_too_long} "
         f"longer than {config.max_length} left out; {config.epochs:g} epochs, batches of {config.batch_size}"
@@ -47,9 +45,7 @@ def run(config: SftConfig, run_dir: RunDirectory) -> Manifest:
     trainer = _make_trainer(config, run_dir, tokenizer, [encoded[index] for index in order])
     from extracot.training.callbacks import RunCallback
 
-    callback = RunCallback(
-        run_dir, "sft", _metric_name, ("loss", "token_accuracy", "step_s"), config.log_every_steps
-    )
+    callback = RunCallback(run_dir, "sft", _metric_name, ("loss", "token_accuracy", "step_s"), config.log_every_steps)
     trainer.add_callback(callback)
     checkpoint = last_whole_checkpoint(run_dir.checkpoints)
     if checkpoint is not None:
@@ -92,8 +88,7 @@ def _encode_all(config: SftConfig, tokenizer: "PreTrainedTokenizerBase") -> tupl
     fitting = [example for example in encoded if len(example.input_ids) <= config.max_length]
     if not fitting:
         raise DataError(
-            f"{config.data}: all {len(encoded)} examples are longer than max_length={config.max_length}; "
-            "raise it"
+            f"{config.data}: all {len(encoded)} examples are longer than max_length={config.max_length}; raise it"
         )
     return fitting, len(encoded) - len(fitting)
 

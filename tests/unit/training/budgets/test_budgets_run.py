@@ -54,9 +54,7 @@ def run_stage(config: TeacherBudgetsConfig, folder: Path, backend: object = None
     return run(config, run_dir, backend or ScriptedBackend(reply))  # type: ignore[arg-type]
 
 
-def test_budgets_follow_the_pass_rates_and_the_table_adds_up(
-    config: TeacherBudgetsConfig, tmp_path: Path
-) -> None:
+def test_budgets_follow_the_pass_rates_and_the_table_adds_up(config: TeacherBudgetsConfig, tmp_path: Path) -> None:
     manifest = run_stage(config, tmp_path / "run")
     budgets = {b.problem_id: b for b in read_records(tmp_path / "run/records/budgets.jsonl", TeacherBudget)}
     assert {name: b.teacher_ratio for name, b in budgets.items()} == {

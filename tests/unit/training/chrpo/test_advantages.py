@@ -105,9 +105,7 @@ def test_without_any_weight_there_is_no_advantage() -> None:
     st.lists(st.booleans(), min_size=2, max_size=16).filter(lambda flags: len(set(flags)) == 2),
     st.lists(st.floats(-1, 1), min_size=6, max_size=6),
 )
-def test_a_right_answer_beats_a_wrong_one_in_a_group_of_two_kinds(
-    flags: list[bool], values: list[float]
-) -> None:
+def test_a_right_answer_beats_a_wrong_one_in_a_group_of_two_kinds(flags: list[bool], values: list[float]) -> None:
     """The default weights besides accuracy sum to 0.9 < 1, so no combination of the other parts turns the
     order."""
     right, wrong = values[:3], values[3:]

@@ -22,7 +22,8 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # those of other people's tra
 @pytest.fixture(scope="module")
 def sft_model(train_tiny_sft: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """It answers in the protocol most of the time, with all three ratios."""
-    return train_tiny_sft(tmp_path_factory.mktemp("sft"), max_steps=90, save_every_steps=1000) / "model"
+    folder = tmp_path_factory.mktemp("sft")
+    return train_tiny_sft(folder, max_steps=60, epochs=200, learning_rate=1e-2) / "model"
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +114,7 @@ def test_every_step_logs_every_part_and_the_head(whole_run: Path) -> None:
             "step_s",
         ):
             assert row[name] is not None
-    assert any(row["head/no_choice"] < 1 for row in rows)
+    assert sum(row["head/no_choice"] for row in rows) / len(rows) < 0.5
     assert any(row["grad_norm"] > 0 for row in rows)
 
 
@@ -151,22 +152,16 @@ def test_a_kill_between_the_last_checkpoint_and_the_manifest_only_saves_again(
         assert torch.equal(found, expected[name]), name
 
 
-def test_several_updates_per_roll_out_and_a_kl_term_run(
-    sft_model: Path, budgets: Path, tmp_path: Path
-) -> None:
+def test_several_updates_per_roll_out_and_a_kl_term_run(sft_model: Path, budgets: Path, tmp_path: Path) -> None:
     settings = config(sft_model, budgets, n_iterations=2, beta=0.05, n_steps=2, own_rollouts=False)
     train(settings, tmp_path / "run")
     rows = [row for _, row in read_jsonl(tmp_path / "run/metrics.jsonl")]
     assert len(rows) == 2
-    assert (
-        "head/no_choice" in rows[0] and "head/no_choice" not in rows[1]
-    )  # the second is on the same responses
+    assert "head/no_choice" in rows[0] and "head/no_choice" not in rows[1]  # the second is on the same responses
     assert rows[1]["kl"] > 0
 
 
-def test_a_model_that_never_chooses_ends_the_run(
-    prepared_model_dir: Path, budgets: Path, tmp_path: Path
-) -> None:
+def test_a_model_that_never_chooses_ends_the_run(prepared_model_dir: Path, budgets: Path, tmp_path: Path) -> None:
     settings = config(prepared_model_dir, budgets, n_steps=20, max_new_tokens=4, learning_rate=1e-9)
     with pytest.raises(StageError, match="no response started with a ratio token"):
         train(settings, tmp_path / "run")
@@ -180,15 +175,11 @@ def test_an_empty_table_of_budgets_is_refused(sft_model: Path, tmp_path: Path) -
 
 
 def test_too_few_problems_for_a_step_are_refused(sft_model: Path, budgets: Path, tmp_path: Path) -> None:
-    with pytest.raises(
-        DataError, match=r"4 problems remain of 4 \(3 solved\), fewer than prompts_per_step=8"
-    ):
+    with pytest.raises(DataError, match=r"4 problems remain of 4 \(3 solved\), fewer than prompts_per_step=8"):
         train(config(sft_model, budgets, prompts_per_step=8), tmp_path / "run")
 
 
-def test_a_reference_length_of_zero_is_refused_by_line(
-    sft_model: Path, budgets: Path, tmp_path: Path
-) -> None:
+def test_a_reference_length_of_zero_is_refused_by_line(sft_model: Path, budgets: Path, tmp_path: Path) -> None:
     broken = tmp_path / "budgets.jsonl"
     text = budgets.read_text()
     broken.write_text(text.replace('"n_reference_think_tokens":60.0', '"n_reference_think_tokens":0.0'))
@@ -197,9 +188,7 @@ def test_a_reference_length_of_zero_is_refused_by_line(
         train(config(sft_model, broken), tmp_path / "run")
 
 
-def test_a_model_without_control_tokens_is_refused(
-    tiny_model_dir: Path, budgets: Path, tmp_path: Path
-) -> None:
+def test_a_model_without_control_tokens_is_refused(tiny_model_dir: Path, budgets: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="prepare-model"):
         train(config(tiny_model_dir, budgets), tmp_path / "run")
 
@@ -223,9 +212,7 @@ def test_the_switches_silence_their_parts_one_by_one() -> None:
 
     def weights_without(*parts: str) -> tuple[float, ...]:
         return _part_weights(
-            load_config(
-                ChrpoConfig, None, ["model=m", "budgets=b", *(f"parts.{part}=false" for part in parts)]
-            )
+            load_config(ChrpoConfig, None, ["model=m", "budgets=b", *(f"parts.{part}=false" for part in parts)])
         )
 
     assert weights_without() == (1.0, 0.2, 0.4, 0.3)  # accuracy, calibration, mode, integrity

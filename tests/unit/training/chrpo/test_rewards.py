@@ -19,12 +19,8 @@ from extracot.training.chrpo.rewards import (
 )
 
 CALIBRATION = CalibrationShape(tolerance=0.1, delta=0.2, cap=1.0)
-MODE = ModeShape(
-    gain=0.5, bonus=0.2, cap=0.3, over_right=0.5, under_wrong=1.0, over_wrong=0.1, unsolved_wrong=0.2
-)
-HEAD = HeadShape(
-    peak=1.0, below_right=0.1, over_right=1.0, under_wrong=1.0, over_wrong=0.1, unsolved_wrong=0.2
-)
+MODE = ModeShape(gain=0.5, bonus=0.2, cap=0.3, over_right=0.5, under_wrong=1.0, over_wrong=0.1, unsolved_wrong=0.2)
+HEAD = HeadShape(peak=1.0, below_right=0.1, over_right=1.0, under_wrong=1.0, over_wrong=0.1, unsolved_wrong=0.2)
 GRIDS = [(0.2, 0.4, 0.6, 0.8, 1.0), (0.1, 0.2, 0.3, 0.5, 0.75, 1.0)]
 
 
@@ -38,9 +34,7 @@ GRIDS = [(0.2, 0.4, 0.6, 0.8, 1.0), (0.1, 0.2, 0.3, 0.5, 0.75, 1.0)]
         (Outcome.UNGRADED, None),
     ],
 )
-def test_only_a_correct_answer_is_paid_and_an_undecided_one_is_unknown(
-    outcome: Outcome, reward: float | None
-) -> None:
+def test_only_a_correct_answer_is_paid_and_an_undecided_one_is_unknown(outcome: Outcome, reward: float | None) -> None:
     assert accuracy_reward(outcome) == reward
 
 
@@ -59,9 +53,7 @@ def test_only_a_correct_answer_is_paid_and_an_undecided_one_is_unknown(
         (0.2, None, -0.9),  # no choice, no promise kept
     ],
 )
-def test_calibration_is_a_huber_penalty_outside_the_band(
-    actual: float, chosen: float | None, reward: float
-) -> None:
+def test_calibration_is_a_huber_penalty_outside_the_band(actual: float, chosen: float | None, reward: float) -> None:
     assert calibration_reward(actual, chosen, CALIBRATION) == pytest.approx(reward, abs=1e-12)
 
 
@@ -155,9 +147,7 @@ def test_outcomes_keep_their_order_with_the_defaults(grid: tuple[float, ...], pa
 def test_leaving_the_choice_out_never_pays(chosen: float, teacher: float, is_correct: bool) -> None:
     silent = mode_reward(is_correct, None, teacher, ModeShape())
     assert silent <= mode_reward(is_correct, chosen, teacher, ModeShape())
-    assert head_reward(is_correct, None, teacher, HeadShape()) <= head_reward(
-        is_correct, chosen, teacher, HeadShape()
-    )
+    assert head_reward(is_correct, None, teacher, HeadShape()) <= head_reward(is_correct, chosen, teacher, HeadShape())
 
 
 @given(st.floats(0, 5), st.floats(0, 5), st.sampled_from(GRIDS[0]))

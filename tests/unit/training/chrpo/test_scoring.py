@@ -28,9 +28,7 @@ WORDS = {
     10: " \\boxed{7}",
     11: " so",
 }
-TOKENS = ResponseTokens(
-    {1: 0.2, 2: 1.0}, policy_id=3, think_start_id=4, think_end_id=5, stop_ids=frozenset({0})
-)
+TOKENS = ResponseTokens({1: 0.2, 2: 1.0}, policy_id=3, think_start_id=4, think_end_id=5, stop_ids=frozenset({0}))
 
 
 def decode(ids: Sequence[int]) -> str:

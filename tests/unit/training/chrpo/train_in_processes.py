@@ -56,9 +56,7 @@ def main(model_dir: str, output: Path, micro_batch_size: int) -> None:
         ),
         train_dataset=Dataset.from_dict({"prompt": [f"<|im_start|>user\nGus {i}\n" for i in range(8)]}),
         processing_class=tokenizer,
-        objective=Objective(
-            (1.0,), "normalize_then_sum", std_floor=0.0, head=HeadTerm(0.3, clip=0.2, ctrl_weight=1.0)
-        ),
+        objective=Objective((1.0,), "normalize_then_sum", std_floor=0.0, head=HeadTerm(0.3, clip=0.2, ctrl_weight=1.0)),
         rollout=make_rollout(
             Sampling(max_new_tokens=8, temperature=1.0, top_p=1.0),
             8,

@@ -59,9 +59,7 @@ def test_a_killed_run_resumes_to_the_same_weights(
             raise KeyboardInterrupt
         write_metrics(self, step, **values)
 
-    shutil.copytree(
-        whole_run.parent, tmp_path, dirs_exist_ok=True
-    )  # the same path would differ in the config
+    shutil.copytree(whole_run.parent, tmp_path, dirs_exist_ok=True)  # the same path would differ in the config
     shutil.rmtree(tmp_path / "run")
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(RunDirectory, "metrics", killed_at_step_5)
@@ -76,9 +74,7 @@ def test_a_killed_run_resumes_to_the_same_weights(
         assert torch.equal(found, expected[name]), name
 
 
-def test_sequences_are_those_that_trl_would_make(
-    prepared_model_dir: Path, whole_run: Path, tmp_path: Path
-) -> None:
+def test_sequences_are_those_that_trl_would_make(prepared_model_dir: Path, whole_run: Path, tmp_path: Path) -> None:
     """Our own tokenisation against TRL's preparation of prompt and completion texts."""
     from datasets import Dataset
     from trl import SFTConfig, SFTTrainer
@@ -110,9 +106,7 @@ def test_sequences_are_those_that_trl_would_make(
         assert tokenizer.convert_ids_to_tokens(first_learnt).startswith("<COMP_")
 
 
-def test_examples_that_are_too_long_are_left_out_and_counted(
-    train_tiny_sft: TrainTinySft, tmp_path: Path
-) -> None:
+def test_examples_that_are_too_long_are_left_out_and_counted(train_tiny_sft: TrainTinySft, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="all 18 examples are longer than max_length=5"):
         train_tiny_sft(tmp_path, max_length=5)
 

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# The README's table: toy-demo under several seeds, each with its own questions, traces, training and roll-outs;
+# all of them answer the same held-out questions, and one report merges them. Usage: benchmarks/toy_seeds.sh 1 2 3
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+extracot="${EXTRACOT:-.venv/bin/extracot}"
+seeds=("${@:-1}")
+evaluations=()
+for seed in "${seeds[@]}"; do
+  "$extracot" pipeline toy-demo --out "runs/seed-$seed" --resume \
+    --set "overrides.traces.problems=toy:train:800:seed=${seed}00" \
+    --set "overrides.traces.sampling.seed=$seed" \
+    --set "overrides.compressor.seed=$seed" \
+    --set "overrides.prepared.seed=$seed" \
+    --set "overrides.sft-data.seed=$seed" \
+    --set "overrides.sft.seed=$seed" \
+    --set "overrides.budgets.problems=toy:train:200:seed=${seed}01" \
+    --set "overrides.budgets.sampling.seed=$seed" \
+    --set "overrides.chrpo.seed=$seed" \
+    --set "overrides.generic-data.seed=$seed" \
+    --set "overrides.generic-sft.seed=$seed" \
+    --set "overrides.random-compressions.seed=$seed" \
+    --set "overrides.random-data.seed=$seed" \
+    --set "overrides.random-sft.seed=$seed"
+  evaluations+=("\"runs/seed-$seed/16-evaluation\"")
+done
+"$extracot" report --out runs/seeds --overwrite --set "title=Extra-CoT in the toy world, ${#seeds[@]} seeds" \
+  --set "evaluations=[$(IFS=,; echo "${evaluations[*]}")]"
