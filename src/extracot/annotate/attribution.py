@@ -1,7 +1,9 @@
 """Importance by what a language model misses: leave-one-out over formulas, chained back from the answer.
 
-Every formula is deleted in turn, and the drop of log-probability of each later formula and of the answer is
-measured. Deletion removes tokens and changes no other, so the same tokens are compared.
+Every formula that says something new is deleted in turn, together with what merely restates it, and the drop of
+log-probability of each later formula and of the answer is measured. Deletion removes tokens and changes no other, so
+the same tokens are compared. Alone, a formula would hardly be missed: verbose traces repeat its result in prose and
+in checks, and a language model reads it there.
 
 Source: METHOD section 6.1 ("attribution"); the chaining is ours. Cost: one forward pass over the whole
 sequence per formula. Not covered: the influence of prose, whose tiers follow from the formulas as in slicing.
@@ -20,7 +22,7 @@ from extracot.models.prompts import PromptFormat
 from extracot.records.trace import Trace
 from extracot.text.answers import last_boxed
 from extracot.text.slicing import answer_unit, tiered_importance
-from extracot.text.statements import read_statements
+from extracot.text.statements import Statements, read_statements
 from extracot.text.think import render_response
 from extracot.text.units import Unit, segment
 
@@ -85,13 +87,18 @@ class AttributionAnnotator:
         answer = concluded_answer(trace)
         units = segment(trace.cot, self._prose)
         statements = read_statements(trace.cot, units)
-        formulas = [i for i, equation in enumerate(statements.equations) if equation is not None]
+        formulas = [
+            i
+            for i, equation in enumerate(statements.equations)
+            if equation is not None and not statements.is_repeat[i]
+        ]
         if not formulas:
             raise DataError("the chain of thought states no formula, so there is nothing to leave out")
+        groups = [(i, *restatements(statements, i)) for i in formulas]
         prompt = self._prompt_format.render(self._tokenizer, trace.question, None)
         encoded = encode_trace(self._tokenizer, prompt, trace.cot, trace.response, answer, units)
         influence, n_forward_tokens = leave_one_out(
-            self._model, encoded, formulas, self._max_batch_tokens, self._tokenizer.pad_token_id or 0
+            self._model, encoded, groups, self._max_batch_tokens, self._tokenizer.pad_token_id or 0
         )
         chained = chain_influence(influence, self._cap)
         needed = {i for i, value in zip(formulas, chained, strict=True) if value >= self._needed_influence}
@@ -100,6 +107,33 @@ class AttributionAnnotator:
         if final is not None and "\\boxed" in units[final].of(trace.cot):
             needed.add(final)
         return Graded(units, tiered_importance(trace.question, units, statements, needed), n_forward_tokens)
+
+
+def restatements(statements: Statements, formula: int) -> list[int]:
+    """Units behind a formula that add nothing to it: its result in the prose next to it, and repeated equations.
+
+    Args:
+        statements: of the whole text.
+        formula: index of a unit with an equation.
+
+    Returns:
+        Indices, ascending: the unbroken run of prose units right behind the formula that name its result and no
+        other number, and every later formula all of whose facts the formula states.
+    """
+    equation = statements.equations[formula]
+    assert equation is not None
+    result = {equation.value}
+    behind = formula + 1
+    while behind < len(statements.numbers) and set(statements.numbers[behind]) == result:
+        behind += 1
+    repeated = [
+        i
+        for i in range(behind, len(statements.equations))
+        if (other := statements.equations[i]) is not None
+        and statements.is_repeat[i]
+        and other.facts <= equation.facts | equation.sides
+    ]
+    return [*range(formula + 1, behind), *repeated]
 
 
 def encode_trace(
@@ -149,21 +183,21 @@ def encode_trace(
 def leave_one_out(
     model: "PreTrainedModel",
     encoded: EncodedTrace,
-    units: "Sequence[int]",
+    groups: "Sequence[Sequence[int]]",
     max_batch_tokens: int,
     pad_id: int,
 ) -> tuple[list[list[float]], int]:
-    """Measure what each later unit and the answer lose when one unit is deleted.
+    """Measure what each later formula and the answer lose when one formula and its restatements are deleted.
 
     Args:
         model: causal, in eval mode.
         encoded: of the trace.
-        units: [F] indices of the units to delete, ascending.
+        groups: [F] units that are deleted together: a formula, then what restates it; formulas ascending.
         max_batch_tokens: bounds one forward pass; at least one sequence is always read.
         pad_id: any token id; padding stands on the right and is masked.
 
     Returns:
-        [F, F + 1] drop of log-probability in nats, row: deleted unit, column: unit in the order of `units`,
+        [F, F + 1] drop of log-probability in nats, row: deleted group, column: formula in the order of `groups`,
         then the answer; 0 for what stands before the deletion. And the number of tokens read, padding
         included.
 
@@ -175,7 +209,7 @@ def leave_one_out(
     if isinstance(limit, int) and n_tokens > limit:
         raise DataError(f"{n_tokens} tokens with prompt and answer; the model reads {limit}")
     sequences = [list(range(n_tokens))]
-    sequences += [[t for t in range(n_tokens) if encoded.unit_of_token[t] != unit] for unit in units]
+    sequences += [[t for t in range(n_tokens) if encoded.unit_of_token[t] not in group] for group in groups]
     batch_size = max(1, max_batch_tokens // n_tokens)
     totals: list[torch.Tensor] = []
     n_forward_tokens = 0
@@ -187,7 +221,7 @@ def leave_one_out(
             raise DataError(f"{n_tokens} tokens do not fit in memory; lower max_batch_tokens") from error
         n_forward_tokens += len(rows) * max(map(len, rows))
     totals_SU = torch.cat(totals)
-    columns = [*units, encoded.n_units]
+    columns = [*(group[0] for group in groups), encoded.n_units]
     drops = (totals_SU[:1, columns] - totals_SU[1:, columns]).tolist()
     return [
         [0.0 if i <= j else drop for i, drop in enumerate(row)] for j, row in enumerate(drops)

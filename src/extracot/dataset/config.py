@@ -81,6 +81,9 @@ class BuildSftConfig(StageConfig):
     min_ratios: Annotated[int, Field(ge=1)] | None = None
     """Ratios at which a question must be usable to enter the fixed queue; None: at all, so that the ratios
     share their questions."""
+    max_cut_share: float = Field(default=1.0, ge=0, le=1)
+    """The most of a ratio's fixed rows that may lack a needed formula. Such rows teach to guess; without any, the
+    smallest ratio is learnt on easy questions alone."""
     n_policy: Annotated[int, Field(ge=0)] | None = None
     """Rows of the policy queue; None takes every trace of known difficulty, 0 leaves the queue out. The paper
     has 10,000."""

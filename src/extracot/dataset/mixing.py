@@ -37,6 +37,7 @@ def pick_fixed(
     grid: Sequence[float],
     n_per_ratio: int | None,
     min_ratios: int | None,
+    max_cut_share: float,
     rng: random.Random,
 ) -> list[Pick]:
     """The fixed-ratio queue: every ratio equally often, on the same questions as far as that is asked for.
@@ -46,21 +47,42 @@ def pick_fixed(
         grid: [R] ratios that the queue holds.
         n_per_ratio: rows per ratio; None takes as many as the scarcest ratio has.
         min_ratios: a trace takes part when it is usable at so many ratios of the grid. None: at all of them,
-            so that all ratios share one set of questions. Else traces with more ratios are preferred.
+            so that all ratios share one set of questions. Else the ratios share theirs as far as they can: each
+            takes its own from one shuffled order, easy and hard ones alike.
+        max_cut_share: the most of a ratio's rows, in [0, 1], whose rendering lacks a needed formula.
         rng: chooses among equals.
 
     Returns:
         Picks, the same number for every ratio; empty when some ratio has no usable trace.
     """
     required = len(grid) if min_ratios is None else min(min_ratios, len(grid))
-    n_usable = {trace_id: sum(ratio in own for ratio in grid) for trace_id, own in renderings.items()}
-    candidates = [trace_id for trace_id in renderings if n_usable[trace_id] >= required]
+    candidates = [i for i, own in renderings.items() if sum(ratio in own for ratio in grid) >= required]
     rng.shuffle(candidates)
-    candidates.sort(key=lambda trace_id: -n_usable[trace_id])
-    by_ratio = {ratio: [i for i in candidates if ratio in renderings[i]] for ratio in grid}
-    n = min(len(usable) for usable in by_ratio.values())
-    n = n if n_per_ratio is None else min(n, n_per_ratio)
-    return [Pick(trace_id, "fixed", ratio) for ratio in grid for trace_id in by_ratio[ratio][:n]]
+    sizes = []
+    for ratio in grid:
+        n_cut = sum(ratio in renderings[i] and not renderings[i][ratio].keeps_chain for i in candidates)
+        n_whole = sum(ratio in renderings[i] and renderings[i][ratio].keeps_chain for i in candidates)
+        sizes.append(_largest_size(n_whole, n_cut, max_cut_share))
+    n = min(sizes) if n_per_ratio is None else min(*sizes, n_per_ratio)
+    picks = []
+    for ratio in grid:
+        n_left, n_cut_left = n, int(max_cut_share * n + 1e-9)
+        for trace_id in candidates:
+            rendering = renderings[trace_id].get(ratio)
+            if rendering is None or not n_left or not (rendering.keeps_chain or n_cut_left):
+                continue
+            n_left -= 1
+            n_cut_left -= not rendering.keeps_chain
+            picks.append(Pick(trace_id, "fixed", ratio))
+    return picks
+
+
+def _largest_size(n_whole: int, n_cut: int, max_cut_share: float) -> int:
+    """Most rows that n_whole whole and n_cut cut renderings give when cut ones are at most this share of them."""
+    for size in range(n_whole + n_cut, n_whole, -1):
+        if size - n_whole <= max_cut_share * size + 1e-9:
+            return size
+    return n_whole
 
 
 def sample_for_policy(trace_ids: Sequence[str], n: int | None, rng: random.Random) -> list[str]:

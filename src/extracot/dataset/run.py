@@ -255,6 +255,7 @@ def _pick_fixed(config: BuildSftConfig, grid: Sequence[float], renderings: Rende
         grid,
         config.n_fixed_per_ratio,
         config.min_ratios,
+        config.max_cut_share,
         random.Random(f"{config.seed}/fixed"),
     )
     if not picks:

@@ -8,13 +8,17 @@ from extracot.text.think import render_response
 from extracot.toy.world import N_FACTS, STYLE_REQUESTS, Style, ToyProblem, sample_problems
 
 STYLE_WEIGHTS: dict[Style, float] = {
-    Style.VERBOSE: 0.26,
-    Style.UNCHECKED: 0.06,
-    Style.NEEDED: 0.20,
-    Style.EQUATIONS: 0.48,
+    Style.VERBOSE: 0.12,
+    Style.UNCHECKED: 0.03,
+    Style.NEEDED: 0.10,
+    Style.EQUATIONS: 0.75,
 }
 """Share of each style among the documents. A real model has met terse solutions too; without them the step from the
-verbose style to a terse one has to be learnt from nothing."""
+verbose style to a terse one has to be learnt from nothing. Equations alone are the hardest to write, since no prose
+leads from one to the next, and the shortest."""
+
+LEVEL_WEIGHTS = (1.0,) * N_FACTS
+"""All levels are equally common in training: the rare long chains are the hard ones."""
 
 
 class Document(NamedTuple):
@@ -29,7 +33,7 @@ def sample_documents(seed: int, *, n_facts: int = N_FACTS) -> Iterator[Document]
     rng = random.Random(f"styles/{seed}")
     styles = list(STYLE_WEIGHTS)
     weights = list(STYLE_WEIGHTS.values())
-    for problem in sample_problems("train", seed, n_facts=n_facts):
+    for problem in sample_problems("train", seed, n_facts=n_facts, level_weights=LEVEL_WEIGHTS):
         yield write_document(problem, rng.choices(styles, weights)[0])
 
 

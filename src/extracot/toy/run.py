@@ -13,11 +13,12 @@ from extracot.io.run_directory import RunDirectory
 from extracot.records.problem import Problem
 from extracot.text.answers import last_boxed
 from extracot.toy.config import ToyBaseConfig
+from extracot.toy.corpus import LEVEL_WEIGHTS
 from extracot.toy.model import build_model
 from extracot.toy.pretraining import pretrain
 from extracot.toy.problems import resolve_problems
 from extracot.toy.tokenizer import build_tokenizer
-from extracot.toy.world import LEVEL_WEIGHTS, STYLE_REQUESTS, Style
+from extracot.toy.world import STYLE_REQUESTS, Style
 
 LOG_EVERY = 25
 NO_THINKING = "no thinking"
@@ -147,7 +148,7 @@ def _card(
     digest: str,
 ) -> str:
     rows = "\n".join(f"| {name} | {accuracy:.1%} |" for name, accuracy in accuracies.items())
-    levels = ", ".join(f"{i} {weight:.0%}" for i, weight in enumerate(LEVEL_WEIGHTS, start=1))
+    levels = ", ".join(f"{i} {weight / sum(LEVEL_WEIGHTS):.0%}" for i, weight in enumerate(LEVEL_WEIGHTS, start=1))
     settings = "\n".join(f"- `{key}`: {value}" for key, value in config.model_dump().items())
     return f"""# The toy base reasoner
 

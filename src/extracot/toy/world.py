@@ -16,7 +16,7 @@ Train and held-out problems are disjoint by construction: a hash of the question
 
 import hashlib
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, get_args
@@ -153,22 +153,29 @@ def _step(fact: Fact, is_first: bool) -> str:
     opening = "Next" if fact.reference is not None else "First" if is_first else "Also"
     if fact.reference is not None:
         sentence = sentence[0].lower() + sentence[1:]
-    return f"{opening}, {sentence}: {fact.equation}, so {fact.person} holds {fact.value}."
+    return f"{opening}, {sentence}: {fact.equation}. So {fact.person} holds {fact.value}."
 
 
-def sample_problem(rng: random.Random, *, n_facts: int = N_FACTS, level: int | None = None) -> ToyProblem:
+def sample_problem(
+    rng: random.Random,
+    *,
+    n_facts: int = N_FACTS,
+    level: int | None = None,
+    level_weights: Sequence[float] = LEVEL_WEIGHTS,
+) -> ToyProblem:
     """Draw one problem.
 
     Args:
         rng: the only source of randomness.
         n_facts: number of facts in the question, at least 1.
-        level: number of needed equations, 1 to n_facts; drawn by LEVEL_WEIGHTS when None.
+        level: number of needed equations, 1 to n_facts; drawn by `level_weights` when None.
+        level_weights: [>= n_facts] chance of level 1, 2, …, up to a factor; the first n_facts count.
 
     Raises:
         ValueError: level outside 1..n_facts.
     """
     if level is None:
-        level = rng.choices(range(1, n_facts + 1), weights=LEVEL_WEIGHTS[:n_facts])[0]
+        level = rng.choices(range(1, n_facts + 1), weights=level_weights[:n_facts])[0]
     if not 1 <= level <= n_facts:
         raise ValueError(f"level {level} must lie in 1..{n_facts}, the number of facts")
     names = iter(rng.sample(NAMES, n_facts))
@@ -184,12 +191,17 @@ def sample_problem(rng: random.Random, *, n_facts: int = N_FACTS, level: int | N
 
 
 def sample_problems(
-    split: Split, seed: int, *, n_facts: int = N_FACTS, level: int | None = None
+    split: Split,
+    seed: int,
+    *,
+    n_facts: int = N_FACTS,
+    level: int | None = None,
+    level_weights: Sequence[float] = LEVEL_WEIGHTS,
 ) -> Iterator[ToyProblem]:
-    """An endless stream of problems of one split; the same seed gives the same stream."""
+    """An endless stream of problems of one split; the same arguments give the same stream."""
     rng = random.Random(f"{split}/{seed}/{n_facts}/{level}")
     while True:
-        problem = sample_problem(rng, n_facts=n_facts, level=level)
+        problem = sample_problem(rng, n_facts=n_facts, level=level, level_weights=level_weights)
         if problem.split == split:
             yield problem
 

@@ -5,12 +5,19 @@ import torch
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
-from extracot.annotate.attribution import AttributionAnnotator, EncodedTrace, encode_trace, leave_one_out
+from extracot.annotate.attribution import (
+    AttributionAnnotator,
+    EncodedTrace,
+    encode_trace,
+    leave_one_out,
+    restatements,
+)
 from extracot.errors import DataError
 from extracot.models.prompts import PromptFormat
 from extracot.records.outcome import Outcome
 from extracot.records.trace import Trace
 from extracot.text.slicing import NEEDED
+from extracot.text.statements import read_statements
 from extracot.text.units import UnitKind, segment
 
 QUESTION = "Gus has 4. Compared to Gus, Ola has 5 more. How many does Ola have?"
@@ -43,7 +50,7 @@ def tokenizer() -> PreTrainedTokenizerFast:
 
 @pytest.fixture(scope="module")
 def model(tokenizer: PreTrainedTokenizerFast) -> Qwen3ForCausalLM:
-    torch.manual_seed(0)
+    torch.manual_seed(2)
     config = Qwen3Config(
         vocab_size=len(tokenizer), hidden_size=32, intermediate_size=48,
         num_hidden_layers=2, num_attention_heads=2,
@@ -58,6 +65,10 @@ def encode(tokenizer: PreTrainedTokenizerFast) -> EncodedTrace:
 
 def formula_units() -> list[int]:
     return [i for i, unit in enumerate(segment(COT, "clause")) if unit.kind is UnitKind.FORMULA]
+
+
+def alone() -> list[list[int]]:
+    return [[unit] for unit in formula_units()]
 
 
 def test_every_token_goes_to_the_unit_that_it_begins_in(tokenizer: PreTrainedTokenizerFast) -> None:
@@ -95,7 +106,7 @@ def test_influence_is_the_difference_of_two_plain_forward_passes(
 ) -> None:
     encoded = encode(tokenizer)
     units = formula_units()
-    influence, n_forward_tokens = leave_one_out(model, encoded, units, max_batch_tokens=10_000, pad_id=0)
+    influence, n_forward_tokens = leave_one_out(model, encoded, alone(), max_batch_tokens=10_000, pad_id=0)
 
     def log_probability(skip: int | None, of: int) -> float:
         kept = [t for t, owner in enumerate(encoded.unit_of_token) if owner != skip]
@@ -116,10 +127,30 @@ def test_influence_is_the_difference_of_two_plain_forward_passes(
     assert n_forward_tokens == 4 * len(encoded.token_ids)
 
 
+def test_what_restates_a_formula_is_left_out_with_it() -> None:
+    cot = "So $ Gus = 4 $. Gus holds 4. Next, $ Ola = 4 + 5 = 9 $. Ola holds 9. Kim has 9 more. Check: $ 4 + 5 = 9 $."
+    units = segment(cot, "clause")
+    texts = [unit.of(cot).strip() for unit in units]
+    first, second, check = (i for i, unit in enumerate(units) if unit.kind is UnitKind.FORMULA)
+    statements = read_statements(cot, units)
+    assert [texts[i] for i in restatements(statements, first)] == ["Gus holds 4."]
+    # The run behind the formula names its result alone; the check repeats its equation.
+    assert [texts[i] for i in restatements(statements, second)] == ["Ola holds 9.", "Kim has 9 more.", texts[check]]
+
+
+def test_a_group_is_deleted_as_a_whole(model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerFast) -> None:
+    encoded = encode(tokenizer)
+    first, second, check = formula_units()
+    together, _ = leave_one_out(model, encoded, [[first], [second, check]], max_batch_tokens=10_000, pad_id=0)
+    apart, _ = leave_one_out(model, encoded, alone(), max_batch_tokens=10_000, pad_id=0)
+    assert together[0][-1] == pytest.approx(apart[0][-1], abs=1e-3)
+    assert together[1][-1] != pytest.approx(apart[1][-1], abs=1e-3)
+
+
 def test_batching_changes_nothing(model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerFast) -> None:
     encoded = encode(tokenizer)
-    whole, _ = leave_one_out(model, encoded, formula_units(), max_batch_tokens=10_000, pad_id=0)
-    single, _ = leave_one_out(model, encoded, formula_units(), max_batch_tokens=1, pad_id=0)
+    whole, _ = leave_one_out(model, encoded, alone(), max_batch_tokens=10_000, pad_id=0)
+    single, _ = leave_one_out(model, encoded, alone(), max_batch_tokens=1, pad_id=0)
     for a, b in zip(whole, single, strict=True):
         assert a == pytest.approx(b, abs=1e-3)
 

@@ -30,29 +30,43 @@ def usable(*ratios: float, broken: tuple[float, ...] = ()) -> dict[float, Render
     st.dictionaries(st.text("abcdef", min_size=1, max_size=3), st.sets(st.sampled_from(GRID)), max_size=12),
     st.one_of(st.none(), st.integers(1, 5)),
     st.one_of(st.none(), st.integers(1, 3)),
+    st.sampled_from((0.0, 0.3, 0.5, 1.0)),
     st.integers(0, 3),
 )
 def test_every_ratio_gets_equally_many_usable_rows(
-    ratios: dict[str, set[float]], n_per_ratio: int | None, min_ratios: int | None, seed: int
+    ratios: dict[str, set[float]], n_per_ratio: int | None, min_ratios: int | None, max_cut_share: float, seed: int
 ) -> None:
-    renderings = {trace_id: usable(*own) for trace_id, own in ratios.items()}
-    picks = pick_fixed(renderings, GRID, n_per_ratio, min_ratios, random.Random(seed))
+    broken = {trace_id: tuple(r for r in (0.2, 0.5) if len(trace_id) == 3) for trace_id in ratios}
+    renderings = {trace_id: usable(*own, broken=broken[trace_id]) for trace_id, own in ratios.items()}
+    picks = pick_fixed(renderings, GRID, n_per_ratio, min_ratios, max_cut_share, random.Random(seed))
     counts = Counter(pick.ratio for pick in picks)
     assert len({counts[ratio] for ratio in GRID}) == 1
     assert counts[0.2] <= (n_per_ratio or len(ratios))
     assert len(set(picks)) == len(picks)
     assert all(pick.ratio in renderings[pick.trace_id] for pick in picks)
-    if min_ratios is None:
+    for ratio in GRID:
+        n_cut = sum(pick.ratio == ratio and pick.ratio in broken[pick.trace_id] for pick in picks)
+        assert n_cut <= max_cut_share * counts[ratio] + 1e-9
+    if min_ratios is None and max_cut_share == 1:
         questions = [{pick.trace_id for pick in picks if pick.ratio == ratio} for ratio in GRID]
         assert questions[0] == questions[1] == questions[2]
 
 
-def test_relaxing_takes_partly_usable_questions_last() -> None:
+def test_relaxed_ratios_share_their_questions_as_far_as_they_can() -> None:
     renderings = {"part-a": usable(0.2, 1.0), "whole": usable(*GRID), "part-b": usable(0.5, 1.0)}
-    assert len(pick_fixed(renderings, GRID, None, None, random.Random(0))) == 3
-    relaxed = pick_fixed(renderings, GRID, None, 2, random.Random(0))
+    assert len(pick_fixed(renderings, GRID, None, None, 1.0, random.Random(0))) == 3
+    relaxed = pick_fixed(renderings, GRID, None, 2, 1.0, random.Random(0))
     assert Counter(pick.ratio for pick in relaxed) == {0.2: 2, 0.5: 2, 1.0: 2}
-    assert all(Pick("whole", "fixed", ratio) in relaxed for ratio in GRID)
+    assert {pick.trace_id for pick in relaxed if pick.ratio == 0.2} == {"part-a", "whole"}
+
+
+def test_renderings_without_their_chain_fill_no_more_than_their_share() -> None:
+    # Of 4 + 2 rows a third may be cut: both; of 4 rows a quarter: one; none at all leaves the 4 whole ones.
+    renderings = {f"whole-{i}": usable(0.2) for i in range(4)} | {f"cut-{i}": usable(0.2, broken=(0.2,)) for i in (0, 1)}
+    for share, n_wanted, n_rows in ((1 / 3, None, 6), (0.25, 4, 4), (0.0, None, 4)):
+        picks = pick_fixed(renderings, (0.2,), n_wanted, 1, share, random.Random(0))
+        assert len(picks) == n_rows
+        assert sum(pick.trace_id.startswith("cut") for pick in picks) <= share * n_rows + 1e-9
 
 
 def test_a_policy_row_rises_to_the_next_ratio_that_carries_the_chain() -> None:
