@@ -79,7 +79,8 @@ class AttributionAnnotator:
         self._max_batch_tokens = max_batch_tokens
 
     def annotate(self, trace: Trace) -> Graded:
-        """Grade one trace. A formula is needed from `needed_influence` on; so is the box with the answer.
+        """Grade one trace. A formula is needed from `needed_influence` on, or where none gets there if no other has
+        more influence than it; so is the box with the answer.
 
         Raises:
             DataError: no answer, no formula, nothing needed, or longer than the model reads.
@@ -101,7 +102,9 @@ class AttributionAnnotator:
             self._model, encoded, groups, self._max_batch_tokens, self._tokenizer.pad_token_id or 0
         )
         chained = chain_influence(influence, self._cap)
-        needed = {i for i, value in zip(formulas, chained, strict=True) if value >= self._needed_influence}
+        # Where the question all but states the answer nothing is missed much; the most missed formula it is then.
+        threshold = min(self._needed_influence, max(chained))
+        needed = {i for i, value in zip(formulas, chained, strict=True) if value >= threshold > 0}
         check_needed(needed, answer)
         final = answer_unit(trace.cot, units, answer)
         if final is not None and "\\boxed" in units[final].of(trace.cot):

@@ -62,7 +62,8 @@ def test_relaxed_ratios_share_their_questions_as_far_as_they_can() -> None:
 
 def test_renderings_without_their_chain_fill_no_more_than_their_share() -> None:
     # Of 4 + 2 rows a third may be cut: both; of 4 rows a quarter: one; none at all leaves the 4 whole ones.
-    renderings = {f"whole-{i}": usable(0.2) for i in range(4)} | {f"cut-{i}": usable(0.2, broken=(0.2,)) for i in (0, 1)}
+    renderings = {f"whole-{i}": usable(0.2) for i in range(4)}
+    renderings |= {f"cut-{i}": usable(0.2, broken=(0.2,)) for i in range(2)}
     for share, n_wanted, n_rows in ((1 / 3, None, 6), (0.25, 4, 4), (0.0, None, 4)):
         picks = pick_fixed(renderings, (0.2,), n_wanted, 1, share, random.Random(0))
         assert len(picks) == n_rows
