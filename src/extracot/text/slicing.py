@@ -24,7 +24,7 @@ from extracot.text.units import Unit, UnitKind
 NEEDED: Final = 1.0
 """A formula or value on the way to the answer. Nothing else reaches this tier."""
 BESIDE_NEEDED: Final = 0.75
-"""Prose of a sentence that holds a needed unit."""
+"""Prose of a sentence that holds a needed unit, or that says in words what such a sentence came to."""
 NEW: Final = 0.5
 """Sentences that state another formula or value for the first time."""
 PLAIN: Final = 0.25
@@ -81,14 +81,19 @@ def tiered_importance(
     stated: set[Fraction] = set()
     importance: list[float] = []
     needed = frozenset(needed)
+    result: Fraction | None = None  # what the last sentence came to
+    tier = PLAIN
     for members in statements.units_of_sentence:
         equations = [i for i in members if statements.equations[i] is not None]
         values = {value for i in members for value in statements.numbers[i]}
         is_news = any(not statements.is_repeat[i] for i in equations)
         if not equations and values:
             is_news = bool(values - stated - known)
+        is_conclusion = not equations and values == {result} and tier > PLAIN
         if any(i in needed for i in members):
             tier = BESIDE_NEEDED
+        elif is_conclusion:
+            pass  # "So Ola holds 9." behind "Ola = 4 + 5 = 9." belongs to that step
         elif is_news:
             tier = NEW
         elif equations or (values and values <= stated):
@@ -103,10 +108,12 @@ def tiered_importance(
             else:
                 importance.append(tier)
         stated |= values
+        result = None
         for i in equations:
             equation = statements.equations[i]
             assert equation is not None
             stated.update(equation.values)
+            result = equation.value
     return importance
 
 

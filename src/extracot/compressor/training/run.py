@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from itertools import islice
 
 import torch
 from torch import Tensor
@@ -13,6 +13,7 @@ from extracot.compressor.batching import length_buckets
 from extracot.compressor.encoder_input import CONFIG_KEY, fit_input
 from extracot.compressor.padding import model_inputs
 from extracot.compressor.scorers.encoder import EncoderScorer
+from extracot.compressor.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from extracot.compressor.training.config import TrainCompressorConfig
 from extracot.compressor.training.examples import (
     AnnotatedTrace,
@@ -42,8 +43,8 @@ MODEL_FOLDER = "model"
 def run(config: TrainCompressorConfig, run_dir: RunDirectory) -> Manifest:
     """Train a token classifier on annotated traces and save the checkpoint that ranks held-out units best.
 
-    Writes model/, with its tokenizer, for `compress`. A resumed run starts anew and, without `max_seconds`,
-    ends in the same weights.
+    Writes model/, with its tokenizer, for `compress`. A resumed run goes on from its last evaluation and, without
+    `max_seconds`, ends in the same weights.
     """
     if run_dir.is_complete:
         return run_dir.manifest
@@ -86,10 +87,10 @@ def run(config: TrainCompressorConfig, run_dir: RunDirectory) -> Manifest:
         counts={**counts, "training": len(training), "held_out": len(held_out)},
         seeds={"training": config.seed},
         best_step=outcome.best_step,
-        n_steps=outcome.n_steps,
+        n_steps=outcome.step,
         n_training_tokens=outcome.n_tokens,
         tokens_per_second=round(outcome.n_tokens / max(outcome.seconds, 1e-9)),
-        **{f"needed_kept@{r:g}": round(q, 4) for r, q in zip(config.ratios, outcome.qualities, strict=True)},
+        **{f"needed_kept@{r:g}": round(q, 4) for r, q in zip(config.ratios, outcome.best_qualities, strict=True)},
     )
 
 
@@ -163,17 +164,6 @@ def make_optimizers(model: PreTrainedModel, config: TrainCompressorConfig) -> li
     return optimizers
 
 
-class TrainingOutcome(NamedTuple):
-    """How a training went."""
-
-    best_step: int
-    qualities: list[float]
-    """[R] share of needed units kept on held-out traces, of the best checkpoint."""
-    n_steps: int
-    n_tokens: int
-    seconds: float
-
-
 def train(
     model: PreTrainedModel,
     examples: Sequence[Example],
@@ -184,20 +174,22 @@ def train(
     evaluate: Callable[[], list[float]],
     config: TrainCompressorConfig,
     run_dir: RunDirectory,
-) -> TrainingOutcome:
-    """Train in place and leave the model with its best evaluated weights."""
+) -> Progress:
+    """Train in place and leave the model with its best evaluated weights; every evaluation is a checkpoint."""
     n_batches = len(length_buckets([len(e.input_ids) for e in examples], config.batch_tokens))
     n_steps = n_steps_of(n_batches, config.n_epochs, config.max_steps)
     evaluation_steps = {round(n_steps * (i + 1) / config.n_evaluations) for i in range(config.n_evaluations)} | {
         n_steps
     }
     peaks = [[group["lr"] for group in optimizer.param_groups] for optimizer in optimizers]
-    best_step, best_qualities = 0, [-1.0]
-    best_weights: dict[str, Tensor] = {}
-    n_tokens = 0
-    started = time.monotonic()
-    for step, batch in enumerate(shuffled_batches(examples, config.batch_tokens, n_steps, config.seed), start=1):
-        factor = learning_rate_factor((step - 1) / n_steps)
+    checkpoint = run_dir.checkpoints / "last.pt"
+    progress = load_checkpoint(checkpoint, model, optimizers)
+    if progress.step:
+        run_dir.log(f"going on behind step {progress.step}")
+    earlier_s, started_s = progress.seconds, time.monotonic()
+    batches = shuffled_batches(examples, config.batch_tokens, n_steps, config.seed)
+    for batch in islice(batches, progress.step, None):
+        factor = learning_rate_factor(progress.step / n_steps)
         for optimizer, base in zip(optimizers, peaks, strict=True):
             for group, peak in zip(optimizer.param_groups, base, strict=True):
                 group["lr"] = peak * factor
@@ -212,28 +204,31 @@ def train(
         for optimizer in optimizers:
             optimizer.step()
             optimizer.zero_grad()
-        n_tokens += sum(len(e.input_ids) for e in batch)
-        seconds = time.monotonic() - started
-        is_out_of_time = config.max_seconds is not None and seconds > config.max_seconds
-        if step in evaluation_steps or is_out_of_time:
+        progress.step += 1
+        progress.n_tokens += sum(len(e.input_ids) for e in batch)
+        progress.seconds = earlier_s + time.monotonic() - started_s
+        is_out_of_time = config.max_seconds is not None and progress.seconds > config.max_seconds
+        if progress.step in evaluation_steps or is_out_of_time:
             model.train(False)
             qualities = evaluate()
-            if sum(qualities) > sum(best_qualities):
-                best_step, best_qualities = step, qualities
-                best_weights = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+            if sum(qualities) > sum(progress.best_qualities):
+                progress.best_step, progress.best_qualities = progress.step, qualities
+                progress.best_weights = {name: own.detach().clone() for name, own in model.state_dict().items()}
+            save_checkpoint(checkpoint, progress, model, optimizers)
             named = {f"needed_kept@{r:g}": q for r, q in zip(config.ratios, qualities, strict=True)}
-            run_dir.metrics(step, loss=loss.item(), **named)
+            run_dir.metrics(progress.step, loss=loss.item(), **named)
             run_dir.log(
-                f"step {step}/{n_steps}: loss {loss.item():.4f}, {n_tokens / seconds:.0f} tokens/s, "
+                f"step {progress.step}/{n_steps}: loss {loss.item():.4f}, "
+                f"{progress.n_tokens / progress.seconds:.0f} tokens/s, "
                 + ", ".join(f"{name} {value:.3f}" for name, value in named.items())
             )
-        elif step % 10 == 0:
-            run_dir.metrics(step, loss=loss.item())
+        elif progress.step % 10 == 0:
+            run_dir.metrics(progress.step, loss=loss.item())
         if is_out_of_time:
             break
-    model.load_state_dict(best_weights)
+    model.load_state_dict(progress.best_weights)
     model.train(False)
-    return TrainingOutcome(best_step, best_qualities, step, n_tokens, time.monotonic() - started)
+    return progress
 
 
 def shuffled_batches(

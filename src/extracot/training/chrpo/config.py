@@ -103,8 +103,10 @@ class ChrpoConfig(StageConfig):
     rollout_batch_size: int = Field(default=128, ge=1)
     """Responses decoded side by side by our loop."""
     learning_rate: float = Field(default=1e-6, gt=0)
-    """Constant after warm-up. For models of a billion parameters; one of a million wants about a hundred
-    times more."""
+    """Peak rate. For models of a billion parameters; one of a million wants about a hundred times more."""
+    scheduler: Literal["constant_with_warmup", "linear", "cosine"] = "constant_with_warmup"
+    """How the rate goes on after warm-up. Falling to 0 ends short runs on an average of what they learnt, not on their
+    last batch."""
     warmup_share: float = Field(default=0.0, ge=0, lt=1)
     """Share of all steps over which the rate rises from 0."""
     weight_decay: float = Field(default=0.0, ge=0)

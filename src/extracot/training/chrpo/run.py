@@ -182,7 +182,7 @@ def _trainer_arguments(config: ChrpoConfig, checkpoints: Path) -> dict[str, Any]
         "temperature": config.temperature,
         "top_p": config.top_p,
         "learning_rate": config.learning_rate,
-        "lr_scheduler_type": "constant_with_warmup",
+        "lr_scheduler_type": config.scheduler,
         "warmup_steps": config.warmup_share,  # below 1 it is a share of all steps
         "weight_decay": config.weight_decay,
         "max_grad_norm": config.max_grad_norm,

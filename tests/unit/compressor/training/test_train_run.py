@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from extracot.compressor.compressor import Compressor
+from extracot.compressor.padding import model_inputs
 from extracot.compressor.scorers.encoder import EncoderScorer
+from extracot.compressor.training import run as training_run
 from extracot.compressor.training.config import TrainCompressorConfig
 from extracot.compressor.training.examples import Example
 from extracot.compressor.training.model import build_encoder
@@ -46,7 +48,7 @@ def annotated_traces(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def train(folder: Path, out: str, tokenizer: Path, **values: Any) -> Manifest:
+def train(folder: Path, out: str, tokenizer: Path, resume: bool = False, **values: Any) -> Manifest:
     config = load_config(
         TrainCompressorConfig,
         None,
@@ -69,7 +71,7 @@ def train(folder: Path, out: str, tokenizer: Path, **values: Any) -> Manifest:
             **values,
         },
     )
-    return run(config, RunDirectory.open(folder / out, config, "train-compressor"))
+    return run(config, RunDirectory.open(folder / out, config, "train-compressor", resume=resume))
 
 
 def test_training_learns_what_to_keep_and_leaves_a_folder_that_compresses(
@@ -103,6 +105,32 @@ def test_the_same_seed_gives_the_same_weights(annotated_traces: Path, tiny_model
         weights.append(scorer.model.state_dict())
     assert all(torch.equal(weights[0][key], weights[1][key]) for key in weights[0])
     assert torch.equal(state, torch.get_rng_state())
+
+
+def test_a_killed_training_goes_on_behind_its_last_evaluation_to_the_same_weights(
+    annotated_traces: Path, tiny_model_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = train(annotated_traces, "whole", tiny_model_dir, max_steps=8, n_evaluations=4)
+
+    def stop_at_step_6(model: object, *others: object) -> object:
+        calls.append(1)
+        if len(calls) == 6:
+            raise KeyboardInterrupt
+        return model_inputs(model, *others)  # type: ignore[arg-type]
+
+    calls: list[int] = []
+    monkeypatch.setattr(training_run, "model_inputs", stop_at_step_6)
+    with pytest.raises(KeyboardInterrupt):
+        train(annotated_traces, "broken", tiny_model_dir, max_steps=8, n_evaluations=4)
+    resumed = train(annotated_traces, "broken", tiny_model_dir, max_steps=8, n_evaluations=4, resume=True)
+    # Steps 1 to 5 before the kill, evaluated after 2 and 4; so steps 5 to 8 are left to do: 10 calls in all.
+    assert len(calls) == 6 + 4
+    weights = [
+        EncoderScorer.from_pretrained(annotated_traces / name / "model", device="cpu").model.state_dict()
+        for name in ("whole", "broken")
+    ]
+    assert all(torch.equal(weights[0][key], weights[1][key]) for key in weights[0])
+    assert resumed.summary["n_training_tokens"] == whole.summary["n_training_tokens"]
 
 
 def test_a_pretrained_model_keeps_its_tokenizer_and_gets_a_head(
