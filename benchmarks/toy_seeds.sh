@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# The README's table: toy-demo under several seeds, each with its own questions, traces, training and roll-outs;
-# all of them answer the same held-out questions, and one report merges them. Usage: benchmarks/toy_seeds.sh 1 2 3
+# The README's table: `make demo` (seed 1) and the same recipe under other seeds, each with its own questions, traces,
+# training and roll-outs; all of them answer the same held-out questions, and one report merges them.
+# Usage, after `make demo`: benchmarks/toy_seeds.sh 2 3
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 extracot="${EXTRACOT:-.venv/bin/extracot}"
-seeds=("${@:-1}")
-evaluations=()
-for seed in "${seeds[@]}"; do
+evaluations=('"runs/demo/17-evaluation"')
+for seed in "$@"; do
   "$extracot" pipeline toy-demo --out "runs/seed-$seed" --resume \
-    --set "overrides.traces.problems=toy:train:800:seed=${seed}00" \
+    --set "overrides.traces.problems=toy:train:2000:seed=${seed}00" \
     --set "overrides.traces.sampling.seed=$seed" \
     --set "overrides.compressor.seed=$seed" \
     --set "overrides.prepared.seed=$seed" \
@@ -22,7 +22,7 @@ for seed in "${seeds[@]}"; do
     --set "overrides.random-compressions.seed=$seed" \
     --set "overrides.random-data.seed=$seed" \
     --set "overrides.random-sft.seed=$seed"
-  evaluations+=("\"runs/seed-$seed/16-evaluation\"")
+  evaluations+=("\"runs/seed-$seed/17-evaluation\"")
 done
-"$extracot" report --out runs/seeds --overwrite --set "title=Extra-CoT in the toy world, ${#seeds[@]} seeds" \
+"$extracot" report --out runs/seeds --overwrite --set "title=Extra-CoT in the toy world, ${#evaluations[@]} seeds" \
   --set "evaluations=[$(IFS=,; echo "${evaluations[*]}")]"

@@ -46,6 +46,14 @@ def test_tiers_of_the_toy_example() -> None:
     assert tiers["$ 4 + 5 = 9 $"] == tiers["holds."] == REPEATED
 
 
+def test_a_conclusion_in_words_ranks_with_the_step_that_it_concludes() -> None:
+    cot = COT.replace("= 9 $. Next", "= 9 $. So Ola holds 9. Next").replace("Kim = 3 $.", "Kim = 3 $. So Kim holds 3.")
+    tiers = dict(graded(QUESTION, cot.replace("holds. That", "holds. So 7 is right. That"), "9"))
+    assert tiers["So Ola holds 9."] == BESIDE_NEEDED
+    assert tiers["So Kim holds 3."] == NEW
+    assert tiers["So 7 is right."] == REPEATED  # behind a check there is nothing new to conclude
+
+
 @pytest.mark.parametrize("style", list(Style))
 @pytest.mark.parametrize("prose", ["word", "clause"])
 def test_slicing_is_exact_in_the_toy_world(style: Style, prose: Literal["word", "clause"]) -> None:
