@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from extracot.io.config import StageConfig
+from extracot.io.config import StageConfig, merge_trees
 from extracot.io.nearest import did_you_mean
 from extracot.pipeline.references import referenced_steps
 from extracot.pipeline.stages import STAGES
@@ -50,6 +50,8 @@ class PipelineConfig(StageConfig):
     """In the order in which they run; a step may read from any step before it."""
     overrides: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Step name to values laid over that step's `set`, as in `--set overrides.sft.epochs=1`."""
+    skip: tuple[str, ...] = ()
+    """Steps that are left out; no other step may read from them. The others keep their numbers."""
 
     @model_validator(mode="after")
     def _check_references(self) -> "PipelineConfig":
@@ -57,16 +59,22 @@ class PipelineConfig(StageConfig):
         for step in self.steps:
             if step.name in seen:
                 raise ValueError(f"two steps are called {step.name!r}; rename one")
-            for reference in referenced_steps([step.set, self.overrides.get(step.name, {})]):
+            if step.name in self.skip:
+                seen.append(step.name)
+                continue
+            for reference in referenced_steps(merge_trees(step.set, self.overrides.get(step.name, {}))):
                 if reference not in seen:
                     near = did_you_mean(reference, seen)
                     raise ValueError(
                         f"step {step.name!r} reads from @{reference}, which is no step before it{near}"
                     )
+                if reference in self.skip:
+                    raise ValueError(f"step {step.name!r} reads from @{reference}; do not skip that")
             seen.append(step.name)
-        for name in self.overrides:
-            if name not in seen:
-                raise ValueError(f"overrides: no step is called {name!r}{did_you_mean(name, seen)}")
+        for key, names in (("overrides", list(self.overrides)), ("skip", list(self.skip))):
+            for name in names:
+                if name not in seen:
+                    raise ValueError(f"{key}: no step is called {name!r}{did_you_mean(name, seen)}")
         return self
 
     def input_paths(self) -> list[str]:

@@ -37,6 +37,8 @@ def resolve_steps(config: PipelineConfig, folder: Path) -> list[ResolvedStep]:
     }
     resolved = []
     for step in config.steps:
+        if step.name in config.skip:
+            continue
         stage = STAGES[step.stage]
         values = merge_trees(step.set, config.overrides.get(step.name, {}))
         try:
@@ -61,9 +63,10 @@ def plan(config: PipelineConfig) -> str:
     """
     root = Path("<run>")
     lines = []
-    for number, step in enumerate(resolve_steps(config, root), start=1):
+    recipes = {recipe.name: (number, recipe) for number, recipe in enumerate(config.steps, start=1)}
+    for step in resolve_steps(config, root):
         _require_inputs(step, but_below=root)
-        recipe = config.steps[number - 1]
+        number, recipe = recipes[step.name]
         settings = {**recipe.set, **config.overrides.get(step.name, {})}
         shown = " ".join(f"{key}={value}" for key, value in settings.items())
         lines.append(f"{number:2d}. {step.name}: {step.stage.name} {recipe.preset or ''} {shown}".rstrip())
@@ -150,5 +153,5 @@ def _require_unchanged_inputs(step: ResolvedStep, step_dir: RunDirectory) -> Non
 
 
 def _describe_counts(manifest: Manifest) -> str:
-    counts = ", ".join(f"{name} {count}" for name, count in manifest.counts.items())
+    counts = ", ".join(f"{name} {count}" for name, count in manifest.counts.items() if count)
     return f" ({counts})" if counts else ""
