@@ -10,7 +10,7 @@ arms='[{name: extracot, model: "@chrpo/model", modes: [policy]}, {name: extracot
 evaluations=('"runs/demo/17-evaluation"')
 for seed in "$@"; do
   "$extracot" pipeline toy-demo --out "runs/seed-$seed" --resume \
-    --set "skip=[$left_out]" \
+    --set "leave_out=[$left_out]" \
     --set "overrides.evaluation.arms=$arms" \
     --set "overrides.traces.problems=toy:train:2000:seed=${seed}00" \
     --set "overrides.traces.sampling.seed=$seed" \

@@ -50,7 +50,7 @@ class PipelineConfig(StageConfig):
     """In the order in which they run; a step may read from any step before it."""
     overrides: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Step name to values laid over that step's `set`, as in `--set overrides.sft.epochs=1`."""
-    skip: tuple[str, ...] = ()
+    leave_out: tuple[str, ...] = ()
     """Steps that are left out; no other step may read from them. The others keep their numbers."""
 
     @model_validator(mode="after")
@@ -59,7 +59,7 @@ class PipelineConfig(StageConfig):
         for step in self.steps:
             if step.name in seen:
                 raise ValueError(f"two steps are called {step.name!r}; rename one")
-            if step.name in self.skip:
+            if step.name in self.leave_out:
                 seen.append(step.name)
                 continue
             for reference in referenced_steps(merge_trees(step.set, self.overrides.get(step.name, {}))):
@@ -68,10 +68,10 @@ class PipelineConfig(StageConfig):
                     raise ValueError(
                         f"step {step.name!r} reads from @{reference}, which is no step before it{near}"
                     )
-                if reference in self.skip:
-                    raise ValueError(f"step {step.name!r} reads from @{reference}; do not skip that")
+                if reference in self.leave_out:
+                    raise ValueError(f"step {step.name!r} reads from @{reference}; do not leave that out")
             seen.append(step.name)
-        for key, names in (("overrides", list(self.overrides)), ("skip", list(self.skip))):
+        for key, names in (("overrides", list(self.overrides)), ("leave_out", list(self.leave_out))):
             for name in names:
                 if name not in seen:
                     raise ValueError(f"{key}: no step is called {name!r}{did_you_mean(name, seen)}")

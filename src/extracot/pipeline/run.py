@@ -37,7 +37,7 @@ def resolve_steps(config: PipelineConfig, folder: Path) -> list[ResolvedStep]:
     }
     resolved = []
     for step in config.steps:
-        if step.name in config.skip:
+        if step.name in config.leave_out:
             continue
         stage = STAGES[step.stage]
         values = merge_trees(step.set, config.overrides.get(step.name, {}))

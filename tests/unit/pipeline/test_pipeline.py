@@ -67,6 +67,18 @@ def test_steps_run_in_order_in_numbered_folders_and_read_from_each_other(tmp_pat
     assert {"first_s", "second_s", "total_s"} == set(manifest.summary)
 
 
+def test_a_step_can_be_left_out_if_nothing_reads_from_it(tmp_path: Path) -> None:
+    third = {"name": "third", "stage": "append", "set": {"word": "c", "source": "@first/records/out.txt"}}
+    execute(recipe(*TWO_STEPS, third, leave_out=["second"]), tmp_path / "run")
+    assert calls == ["a", "c"]
+    assert (tmp_path / "run/03-third/records/out.txt").read_text() == "ac"
+    with pytest.raises(ConfigError, match="reads from @first; do not leave that out"):
+        recipe(*TWO_STEPS, leave_out=["first"])
+    recipe(*TWO_STEPS, leave_out=["first"], overrides={"second": {"source": ""}})  # nothing reads from it now
+    with pytest.raises(ConfigError, match="leave_out: no step is called 'secnd'"):
+        recipe(*TWO_STEPS, leave_out=["secnd"])
+
+
 def test_finished_steps_are_skipped(tmp_path: Path) -> None:
     execute(recipe(*TWO_STEPS), tmp_path / "run")
     third = {"name": "third", "stage": "append", "set": {"word": "c", "source": "@second/records/out.txt"}}
