@@ -79,10 +79,10 @@ def pick_fixed(
 
 def _largest_size(n_whole: int, n_cut: int, max_cut_share: float) -> int:
     """Most rows that n_whole whole and n_cut cut renderings give when cut ones are at most this share of them."""
-    for size in range(n_whole + n_cut, n_whole, -1):
-        if size - n_whole <= max_cut_share * size + 1e-9:
-            return size
-    return n_whole
+    if max_cut_share == 1:
+        return n_whole + n_cut
+    # n <= share·(whole + n); the small term keeps float noise from losing one
+    return n_whole + min(n_cut, int(max_cut_share * n_whole / (1 - max_cut_share) + 1e-9))
 
 
 def sample_for_policy(trace_ids: Sequence[str], n: int | None, rng: random.Random) -> list[str]:

@@ -27,7 +27,7 @@ NO_THINKING = "no thinking"
 def run(config: ToyBaseConfig, run_dir: RunDirectory) -> Manifest:
     """Train, measure every style on held-out problems, save `<run>/model` with its card.
 
-    A kill loses the training: it takes an hour on one core and is done once.
+    A kill loses the training: it takes half an hour on one core and is done once.
     """
     if run_dir.is_complete:
         return run_dir.manifest

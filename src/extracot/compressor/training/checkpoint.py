@@ -43,7 +43,10 @@ def save_checkpoint(
 
 
 def load_checkpoint(path: Path, model: nn.Module, optimizers: Sequence[torch.optim.Optimizer]) -> Progress:
-    """Put model, optimizers and torch's random numbers back where they were; a fresh `Progress` without a file."""
+    """Put model, optimizers and torch's random numbers back where they were; a fresh `Progress` without a file.
+
+    Not covered: random numbers of a GPU, so dropout there goes on with others.
+    """
     if not path.exists():
         return Progress()
     state = torch.load(path, map_location="cpu", weights_only=True)
