@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 import traceback
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,8 @@ def run_stage_command(options: argparse.Namespace) -> int:
     if options.dry_run:
         _print_plan(stage, config, out)
         return 0
+    if not options.debug:
+        _hush_libraries()
     run_dir = RunDirectory.open(out, config, stage.name, options.resume, options.overwrite)
     if run_dir.is_complete:
         print(f"{run_dir.path} is already complete; nothing to do", file=sys.stderr)
@@ -38,6 +41,11 @@ def run_stage_command(options: argparse.Namespace) -> int:
         _run_logged(lambda: stage.run_function()(config, run_dir), run_dir)
     print(run_dir.path)
     return 0
+
+
+def _hush_libraries() -> None:
+    """Keep the libraries' talk among themselves about coming versions out of a run's output."""
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"(transformers|trl|accelerate|torch)\b")
 
 
 def _split_preset(options: argparse.Namespace) -> tuple[str | None, list[str]]:

@@ -3,12 +3,14 @@
 import json
 import subprocess
 import sys
+import warnings
 import time
 from pathlib import Path
 
 import pytest
 
 import extracot
+from extracot.cli import stage_command
 from extracot.cli.main import main
 from extracot.errors import StageError
 from extracot.io import config as config_module
@@ -190,3 +192,13 @@ def test_help_answers_at_once_because_it_loads_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert time.perf_counter() - started < 10  # far above the usual 0.1 s: it must hold on a busy machine
+
+
+def test_only_the_libraries_talk_of_coming_versions_is_hushed() -> None:
+    with warnings.catch_warnings(record=True) as shown:
+        warnings.simplefilter("always")
+        stage_command._hush_libraries()
+        for module in ("transformers.training_args", "extracot.cli.main"):
+            warnings.warn_explicit("will be removed", FutureWarning, "a.py", 1, module=module)
+        warnings.warn_explicit("a NaN", UserWarning, "a.py", 1, module="transformers.trainer")
+    assert [str(one.message) for one in shown] == ["will be removed", "a NaN"]
