@@ -3,8 +3,8 @@
 import json
 import subprocess
 import sys
-import warnings
 import time
+import warnings
 from pathlib import Path
 
 import pytest
