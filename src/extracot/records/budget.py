@@ -22,7 +22,8 @@ class TeacherBudget(Record):
     level: int | None
     """Its difficulty, larger is harder; None where the source is silent."""
     pass_rates: dict[str, Annotated[float, Field(ge=0, le=1)]]
-    """Ratio, written with two decimals as in "0.20", to the share of samples that were correct."""
+    """Ratio, written with two decimals as in "0.20", to the share of samples that were correct (and, where the
+    measurement set `max_overrun`, kept to their ratio)."""
     teacher_ratio: float | None = Field(gt=0, le=1)
     """r*: the smallest reliable ratio above which all are reliable; None when no ratio is."""
     n_reference_think_tokens: float = Field(gt=0)

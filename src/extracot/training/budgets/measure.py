@@ -1,5 +1,6 @@
 """Sample every ratio of every problem and turn the grades into teacher budgets."""
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -25,25 +26,35 @@ class MeasuredProblem:
     samples: list[Score]
     """Ratio by ratio, ascending; K samples each."""
 
-    def pass_rates(self) -> dict[float, float]:
-        """Ratio -> share of its samples that are correct."""
+    def pass_rates(self, max_overrun: float | None = None) -> dict[float, float]:
+        """Ratio -> share of its samples that are correct, and within `max_overrun` of their target where given."""
         ratios = sorted({sample.target_ratio for sample in self.samples if sample.target_ratio is not None})
+        limits = {
+            ratio: math.inf
+            if max_overrun is None or ratio == ratios[-1]
+            else (ratio + max_overrun) * self.n_reference_think_tokens()
+            for ratio in ratios
+        }
         return {
-            ratio: _mean(s.outcome is Outcome.CORRECT for s in self.samples if s.target_ratio == ratio)
+            ratio: _mean(
+                s.outcome is Outcome.CORRECT and s.n_think_tokens <= limits[ratio]
+                for s in self.samples
+                if s.target_ratio == ratio
+            )
             for ratio in ratios
         }
 
     def n_reference_think_tokens(self) -> float:
         """Mean think tokens of the samples at the largest ratio; 0 when none of them thinks at all."""
-        largest = max(self.pass_rates())
+        largest = max(sample.target_ratio for sample in self.samples if sample.target_ratio is not None)
         return _mean(s.n_think_tokens for s in self.samples if s.target_ratio == largest)
 
-    def budget(self, threshold: float) -> TeacherBudget | None:
+    def budget(self, threshold: float, max_overrun: float | None = None) -> TeacherBudget | None:
         """The record; None when there is no reference length to measure ratios against."""
         n_reference = self.n_reference_think_tokens()
         if n_reference <= 0:
             return None
-        rates = self.pass_rates()
+        rates = self.pass_rates(max_overrun)
         return TeacherBudget(
             problem_id=self.problem.id,
             question=self.problem.question,

@@ -78,7 +78,7 @@ def run(config: TeacherBudgetsConfig, run_dir: RunDirectory, backend: Backend | 
                             for sample in item.samples:
                                 samples.write(sample)
                 for item in measured:
-                    budget = item.budget(config.pass_rate)
+                    budget = item.budget(config.pass_rate, config.max_overrun)
                     if budget is None:
                         skipped.write({"problem_id": item.problem.id, "reason": "no think tokens at full ratio"})
                     else:

@@ -135,3 +135,17 @@ def test_a_model_without_control_tokens_is_refused(
 ) -> None:
     with pytest.raises(ModelError, match="prepare-model"):
         run_stage(config.model_copy(update={"model": str(tiny_model_dir)}), tmp_path / "run")
+
+
+@pytest.mark.parametrize(("max_overrun", "expected"), [(None, 0.2), (0.3, 0.2), (0.2, 0.5)])
+def test_a_ratio_that_overspends_its_promise_is_not_reliable(
+    config: TeacherBudgetsConfig, tmp_path: Path, max_overrun: float | None, expected: float
+) -> None:
+    def overspend(prompt: str) -> str:  # at 0.2 as long as at 0.5: 5 of 11 tokens, an actual ratio of 0.45
+        return reply(prompt).replace("<think>\na\n", "<think>\na b c\n")
+
+    limited = config.model_copy(update={"max_overrun": max_overrun})
+    run_stage(limited, tmp_path / "run", ScriptedBackend(overspend))
+    budgets = {b.problem_id: b for b in read_records(tmp_path / "run/records/budgets.jsonl", TeacherBudget)}
+    assert budgets["easy"].teacher_ratio == expected
+    assert budgets["hopeless"].teacher_ratio is None
