@@ -27,12 +27,13 @@ class MeasuredProblem:
     """Ratio by ratio, ascending; K samples each."""
 
     def pass_rates(self, max_overrun: float | None = None) -> dict[float, float]:
-        """Ratio -> share of its samples that are correct, and within `max_overrun` of their target where given."""
+        """Ratio -> share of its samples that are correct; where given, `max_overrun` is the share of its ratio by which
+        a sample may pass it and still count, but for the largest ratio."""
         ratios = sorted({sample.target_ratio for sample in self.samples if sample.target_ratio is not None})
         limits = {
             ratio: math.inf
             if max_overrun is None or ratio == ratios[-1]
-            else (ratio + max_overrun) * self.n_reference_think_tokens()
+            else ratio * (1 + max_overrun) * self.n_reference_think_tokens()
             for ratio in ratios
         }
         return {
