@@ -24,8 +24,9 @@ class TeacherBudgetsConfig(StageConfig):
     them."""
     max_overrun: float | None = Field(default=None, ge=0)
     """How far a sample's actual ratio may pass its target, as a share of the target, and still count as a success at
-    it; None is no limit, as in the paper. With a model that overspends its smallest ratio, that ratio else looks reliable on questions
-    that need more, and the policy learns to name it and not to keep it. The largest ratio has no limit."""
+    it; None is no limit, as in the paper. With a model that overspends its smallest ratio, that ratio else looks
+    reliable on questions that need more, and the policy learns to name it and not to keep it. The largest ratio has no
+    limit."""
     sampling: Sampling = Sampling(temperature=0.7, top_p=0.95)
     """As the published roll-outs: temperature 0.7, top-p 0.95, 4096 new tokens."""
     batch_size: int = Field(default=128, ge=1)
