@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from extracot.evaluation.metrics import Interval
-from extracot.evaluation.report.markup import Markup, element, text_element
 from extracot.evaluation.report.svg import (
     Box,
     Scale,
@@ -19,6 +18,7 @@ from extracot.evaluation.report.svg import (
     place_label,
     round_ticks,
 )
+from extracot.text.markup import Markup, element, text_element
 
 
 @dataclass(frozen=True, slots=True)

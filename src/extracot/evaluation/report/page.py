@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from importlib.resources import files
 
 from extracot.evaluation.report.collect import DataSet, StageRun
-from extracot.evaluation.report.markup import NOTHING, Markup, element, text_element
 from extracot.evaluation.report.pipeline_sections import (
     budgets_section,
     provenance_section,
@@ -22,6 +21,7 @@ from extracot.evaluation.report.sections import (
     results_table,
 )
 from extracot.records.score import Score
+from extracot.text.markup import NOTHING, Markup, element, text_element
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 """Content security policy: whatever a completion smuggles in, nothing runs and nothing is fetched."""

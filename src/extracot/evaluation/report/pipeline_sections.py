@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 from extracot.evaluation.report.charts import training_curve
 from extracot.evaluation.report.collect import StageRun
-from extracot.evaluation.report.markup import NOTHING, Markup, element, escape, join, text_element
 from extracot.evaluation.report.sections import describe_level, stacked_bars
 from extracot.records.budget import TeacherBudget
+from extracot.text.markup import NOTHING, Markup, element, escape, join, text_element
 
 _CURVE_ORDER = ("reward", "accuracy", "correct", "think", "ratio", "entropy", "loss", "kl", "share")
 """Curves whose name holds one of these words come first, in this order."""

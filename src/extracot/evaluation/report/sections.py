@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 
 from extracot.evaluation.metrics import Interval, accuracy_by_level, choices_by_level, control_quality
 from extracot.evaluation.report.charts import ChartPoint, ChartSeries, accuracy_curve, control_chart
-from extracot.evaluation.report.markup import NOTHING, Markup, element, escape, join, text_element
 from extracot.evaluation.report.results import Results, Row, compare_curves
 from extracot.evaluation.table import NOTHING as NO_NUMBER
 from extracot.evaluation.table import describe_mode, percent, percent_interval
 from extracot.records.outcome import Outcome
 from extracot.records.score import Score
+from extracot.text.markup import NOTHING, Markup, element, escape, join, text_element
 from extracot.text.think import split_response
 
 WIDE, NARROW = 1040, 380

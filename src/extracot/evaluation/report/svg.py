@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from extracot.evaluation.report.markup import Markup, element, text_element
+from extracot.text.markup import Markup, element, text_element
 
 CHARACTER_WIDTH = 6.4
 """Mean advantage of one character at the 12 px of chart labels, in px; an estimate to keep labels apart."""

@@ -21,9 +21,14 @@ _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 Attribute = str | int | float | None
 
 
+def printable(text: str) -> str:
+    """The text with every character that a page or a terminal could take for a command as U+FFFD."""
+    return _UNPRINTABLE.sub("\ufffd", text)
+
+
 def escape(text: str) -> Markup:
     """Raw text as markup that shows exactly that text; unprintable characters become U+FFFD."""
-    return Markup(html.escape(_UNPRINTABLE.sub("\ufffd", text), quote=True))
+    return Markup(html.escape(printable(text), quote=True))
 
 
 def element(
