@@ -39,8 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader of a table went away, as `head` does. Python would complain again when it closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except KeyboardInterrupt:
-        _report("interrupted; go on with --resume", is_debug)
+    except KeyboardInterrupt as error:
+        _report(f"interrupted; {str(error) or 'go on with --resume'}", is_debug)
         return 130
     except Exception as error:  # a bug, or a machine out of disk or memory: still one line unless asked
         hint = "" if is_debug else " (run again with --debug for the traceback)"
@@ -97,14 +97,39 @@ def _add_stage_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
 
 
+_COMPRESS_HELP = """\
+The argument may also be a .jsonl or .jsonl.gz of traces ({question, cot, answer} rows), or - for stdin:
+
+  extracot compress traces.jsonl --ratios 0.2 0.4 --scorer slice --out runs/short
+  cat traces.jsonl | extracot compress - --ratios 0.2 --scorer slice > short.jsonl
+  extracot compress - --text --question "How many?" --ratios 0.2 --scorer slice < cot.txt
+
+From stdin there is no run directory: records, or with --text the one text, go to stdout, the rest to stderr.
+Records go out batch by batch; --set batch_size=1 sends each at once."""
+
+
 def _add_compress_options(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("short for --set, when the argument is a .jsonl or .jsonl.gz of traces")
-    group.add_argument("--ratios", nargs="+", type=float, metavar="R", help="target ratios, in (0, 1]")
-    group.add_argument("--scorer", metavar="NAME", help="who ranks the units")
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = _COMPRESS_HELP
+    group = parser.add_argument_group("short for --set")
+    targets = group.add_mutually_exclusive_group()
+    targets.add_argument("--ratios", nargs="+", type=float, metavar="R", help="target ratios, in (0, 1]")
+    targets.add_argument(
+        "--threshold", type=float, metavar="P", help="keep units that score at least this, in [0, 1]; no ratio"
+    )
+    group.add_argument("--scorer", metavar="NAME", help="who ranks the units: encoder, slice, generic, random")
     group.add_argument(
         "--tokenizer", metavar="NAME", help="the tokenizer that counts, as a model name or folder"
     )
     group.add_argument("--model", metavar="FOLDER", help="a trained compressor")
+    group.add_argument("--workers", type=int, metavar="N", help="processes; the records are the same")
+    group.add_argument(
+        "--scores", action="store_true", default=None, help="also write every unit's span and score"
+    )
+    text = parser.add_argument_group("one plain text, to stdout")
+    text.add_argument("--text", action="store_true", help="the argument is a file (- for stdin) of one plain text")
+    text.add_argument("--question", metavar="TEXT", help="what the text answers")
+    text.add_argument("--answer", metavar="TEXT", help="its answer, which then stays")
 
 
 def _dispatch(given: list[str]) -> int:

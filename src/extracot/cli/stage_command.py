@@ -7,15 +7,31 @@ import traceback
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import yaml
 
 from extracot.errors import MissingFileError, UsageError
 from extracot.io.config import StageConfig, load_config, missing_inputs
+from extracot.io.jsonl import STDIN
 from extracot.io.manifest import Manifest
 from extracot.io.run_directory import RunDirectory
 from extracot.pipeline.stages import Stage, find_stage
+
+if TYPE_CHECKING:
+    from extracot.compressor.config import CompressConfig
+
+
+_COMPRESS_KEYS = {
+    "ratios": "ratios",
+    "threshold": "threshold",
+    "scorer": "scorer",
+    "tokenizer": "tokenizer",
+    "model": "compressor",
+    "workers": "workers",
+    "scores": "scores",
+}
+"""Flags of `compress` and the keys that they are short for."""
 
 
 def run_stage_command(options: argparse.Namespace) -> int:
@@ -28,9 +44,16 @@ def run_stage_command(options: argparse.Namespace) -> int:
         raise MissingFileError(
             f"{', '.join(missing)} does not exist; correct it with --set, or make it first"
         )
+    if options.command == "compress" and (options.text or getattr(config, "traces", None) == STDIN):
+        if options.dry_run:
+            _print_plan(stage, config, "stdin to stdout")
+            return 0
+        from extracot.cli.filter_command import run_filter_command
+
+        return run_filter_command(options, cast("CompressConfig", config))
     out = Path(options.out or Path("runs") / _default_name(options.preset, stage))
     if options.dry_run:
-        _print_plan(stage, config, out)
+        _print_plan(stage, config, f"in {out}")
         return 0
     if not options.debug:
         _hush_libraries()
@@ -52,6 +75,14 @@ def _split_preset(options: argparse.Namespace) -> tuple[str | None, list[str]]:
     """The preset, and the overrides in order: traces file and flags of `compress`, then every --set."""
     preset: str | None = options.preset
     shorthands: list[str] = []
+    if options.command == "compress":
+        if preset is not None and (options.text or preset == STDIN):
+            shorthands.append(_override("traces", preset))
+            preset = None
+        elif options.text:
+            raise UsageError("--text needs a file, or - for stdin: extracot compress - --text --ratios 0.2")
+        elif options.question is not None or options.answer is not None:
+            raise UsageError("--question and --answer go with --text; traces bring their own")
     if preset is not None and preset.endswith((".jsonl", ".jsonl.gz")):
         if options.command != "compress":
             raise UsageError(f"{preset} is no config; {options.command} takes a preset or a .yaml file")
@@ -60,8 +91,7 @@ def _split_preset(options: argparse.Namespace) -> tuple[str | None, list[str]]:
         shorthands.append(_override("traces", preset))
         preset = None
     if options.command == "compress":
-        keys = {"ratios": "ratios", "scorer": "scorer", "tokenizer": "tokenizer", "compressor": "model"}
-        for key, flag in keys.items():
+        for flag, key in _COMPRESS_KEYS.items():
             if getattr(options, flag) is not None:
                 shorthands.append(_override(key, getattr(options, flag)))
     return preset, shorthands + options.set
@@ -80,13 +110,13 @@ def _default_name(preset: str | None, stage: Stage) -> str:
     return path.stem if path.name != "config.json" else path.resolve().parent.name
 
 
-def _print_plan(stage: Stage, config: StageConfig, out: Path) -> None:
+def _print_plan(stage: Stage, config: StageConfig, where: str) -> None:
     shown = {"stage": stage.name, **config.model_dump(mode="json")}
     print(yaml.safe_dump(shown, sort_keys=False, allow_unicode=True, width=110), end="")
     plan = stage.plan_function()
     if plan is not None:
         print(f"\n{plan(config)}")
-    print(f"\nwould run {stage.name} in {out}; nothing was written")
+    print(f"\nwould run {stage.name} {where}; nothing was written")
 
 
 def _run_logged(run: Callable[[], Manifest], run_dir: RunDirectory) -> None:

@@ -55,5 +55,7 @@ def _statement_pattern(answer: str) -> re.Pattern[str] | None:
 
 
 def _compact(text: str) -> str:
-    plain = _BLANK_BESIDE_SIGN.sub("", _MARKUP.sub("", _TEXT_MACRO.sub(r"\1", text)))
+    # One blank between words, else `9 $ holds`, without its `$`, would lose both of its blanks.
+    spaced = " ".join(_MARKUP.sub("", _TEXT_MACRO.sub(r"\1", text)).split())
+    plain = _BLANK_BESIDE_SIGN.sub("", spaced)
     return plain.replace("\\dfrac", "\\frac").replace("\\tfrac", "\\frac").casefold()

@@ -9,6 +9,7 @@ from extracot.compressor.answer_unit import states_answer
 from extracot.compressor.costs import count_tokens
 from extracot.compressor.scorers.scorer import Passage
 from extracot.errors import DataError
+from extracot.text.units import UnitKind
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -16,10 +17,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CompressedText:
-    """One chain of thought at one ratio; the fields mean what they mean on a `Compression` record."""
+    """One chain of thought at one ratio or threshold; the fields mean what they mean on a `Compression` record."""
 
-    target_ratio: float
-    """Asked for, in (0, 1]."""
+    target_ratio: float | None
+    """Asked for, in (0, 1]; None where a threshold was asked for instead."""
     actual_ratio: float
     """Tokens of `text` over tokens of the whole, both in the target tokenizer; may pass 1."""
     n_tokens: int
@@ -36,6 +37,22 @@ class CompressedText:
     """Those that are left from their first character to their last."""
     keeps_answer: bool | None
     """Whether `text` states the answer; None where it is unknown or the whole does not state it either."""
+    threshold: float | None = None
+    """Units that score at least this were kept, in [0, 1]; None where a ratio was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredUnit:
+    """One unit of a chain of thought, and how much it matters."""
+
+    start: int
+    """Where it begins in the chain of thought."""
+    end: int
+    """Where it ends, exclusive."""
+    kind: UnitKind
+    """formula | number | code | prose"""
+    score: float
+    """Higher is kept longer. An encoder's and `slice`'s lie in [0, 1]."""
 
 
 def check_passage(passage: Passage) -> None:
@@ -56,22 +73,24 @@ def check_passage(passage: Passage) -> None:
 def measure(
     passages: Sequence[Passage],
     formulas: Sequence[Sequence[Span]],
-    ratios: Sequence[float],
+    ratios: Sequence[float | None],
     spans: Sequence[Sequence[Sequence[Span]]],
     texts: Sequence[Sequence[str]],
     n_original_tokens: Sequence[int],
     tokenizer: "PreTrainedTokenizerBase",
+    threshold: float | None = None,
 ) -> list[list[CompressedText]]:
     """Count what is left of every passage at every ratio.
 
     Args:
         passages: [N].
         formulas: [N] where the formulas of each `cot` stand, ascending.
-        ratios: [R].
+        ratios: [R]; None is the threshold.
         spans: [N][R] what was kept of each `cot`.
         texts: [N][R] the same as text.
         n_original_tokens: [N] tokens of each `cot`.
         tokenizer: of the target model.
+        threshold: what was asked for where the ratio is None.
 
     Returns:
         [N][R].
@@ -96,6 +115,7 @@ def measure(
                     n_formulas=len(own_formulas),
                     n_formulas_kept=n_covered(own_formulas, kept),
                     keeps_answer=states_answer(text, passage.answer or "") if is_stated else None,
+                    threshold=threshold if ratio is None else None,
                 )
             )
         results.append(row)

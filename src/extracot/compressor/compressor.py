@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
 from extracot.compressor.answer_unit import find_answer_unit
-from extracot.compressor.compressed import CompressedText, check_passage, measure
+from extracot.compressor.compressed import CompressedText, ScoredUnit, check_passage, measure
 from extracot.compressor.costs import token_offsets, unit_costs
 from extracot.compressor.joining import join_spans, kept_spans
+from extracot.compressor.leaning import lower_leaning
 from extracot.compressor.scorers.scorer import Passage, Scorer
-from extracot.compressor.selection import check_ratios, cut, rank_units
+from extracot.compressor.selection import check_ratios, check_threshold, cut, rank_units
 from extracot.text.units import UnitKind, segment
 
 if TYPE_CHECKING:
@@ -20,18 +21,25 @@ class Compressor:
     """Shortens chains of thought to any share of their tokens, by dropping whole units.
 
     Whatever scorer ranks the units, these hold: formulas are never cut, the order stays, a larger ratio keeps
-    all that a smaller one keeps, the unit with the final answer always stays, and the scorer runs once for
-    all ratios.
+    all that a smaller one keeps, the unit with the final answer always stays, no text comes out empty, and the
+    scorer runs once for all ratios.
 
     ```python
     compressor = Compressor.from_pretrained("runs/compressor/model")
-    short, long = compressor.compress(question, cot, [0.2, 0.5], tokenizer="Qwen/Qwen3-1.7B")
+    short, long = compressor.compress(question, cot, ratios=[0.2, 0.5], tokenizer="Qwen/Qwen3-1.7B")
     print(short.text, short.actual_ratio)
     ```
+
+    Without a trained model, `Compressor(SliceScorer())` does the same by the dependencies that a text states.
     """
 
     def __init__(
-        self, scorer: Scorer, *, prose: Literal["word", "clause"] = "clause", resolution: float = 0.05
+        self,
+        scorer: Scorer,
+        *,
+        prose: Literal["word", "clause"] = "clause",
+        resolution: float = 0.05,
+        is_readable: bool = True,
     ) -> None:
         """Compress with a scorer.
 
@@ -40,10 +48,12 @@ class Compressor:
             prose: whether prose is dropped by words or by clauses. Words meet the ratio to the token, clauses
                 leave text that can be read, and learnt.
             resolution: scores closer than this count as equal, see `rank_units`.
+            is_readable: clauses go with what they lean on, see `leaning.py`; False takes the scores as they are.
         """
         self.scorer = scorer
         self.prose: Literal["word", "clause"] = prose
         self.resolution = resolution
+        self.is_readable = is_readable
 
     @classmethod
     def from_pretrained(
@@ -54,7 +64,17 @@ class Compressor:
         resolution: float = 0.05,
         device: str | None = None,
     ) -> Self:
-        """A compressor with a trained scorer; see `EncoderScorer.from_pretrained` for errors."""
+        """A compressor with a trained scorer.
+
+        Args:
+            name_or_folder: a folder written by `extracot train-compressor`, or any token classifier by its hub name.
+            prose: see `__init__`.
+            resolution: see `__init__`.
+            device: torch device; None takes the GPU where there is one.
+
+        Raises:
+            ModelError: no such model, no token classifier, or a tokenizer that does not fit it.
+        """
         from extracot.compressor.scorers.encoder import EncoderScorer  # torch takes seconds to load
 
         return cls(EncoderScorer.from_pretrained(name_or_folder, device=device), prose=prose, resolution=resolution)
@@ -66,46 +86,134 @@ class Compressor:
         ratios: Sequence[float],
         tokenizer: "PreTrainedTokenizerBase | str",
         answer: str | None = None,
+        *,
+        threshold: float | None = None,
     ) -> list[CompressedText]:
-        """One chain of thought at every ratio, in the order of `ratios`; see `compress_many`."""
-        return self.compress_many([Passage(question, cot, answer)], ratios, tokenizer)[0]
+        """One chain of thought at every ratio.
+
+        Args:
+            question: what the chain of thought answers; "" where it is unknown.
+            cot: the reasoning, without think tags.
+            ratios: [R] shares of tokens to keep, each in (0, 1].
+            tokenizer: of the model that the text is for, or its name: all tokens are counted in it.
+            answer: where it is known, a unit that states it stays at every ratio.
+            threshold: in [0, 1]; asks for one text more, of the units that score at least this. `ratios` may then
+                be empty.
+
+        Returns:
+            [R] in the order of `ratios`; with a threshold [R + 1], its text last.
+
+        Raises:
+            ConfigError: a ratio outside (0, 1], a threshold outside [0, 1], or neither.
+            DataError: a chain of thought that cannot be compressed, such as an empty one.
+            ModelError: a tokenizer that cannot be loaded, or that does not report offsets.
+        """
+        return self.compress_many([Passage(question, cot, answer)], ratios, tokenizer, threshold=threshold)[0]
 
     def compress_many(
-        self, passages: Sequence[Passage], ratios: Sequence[float], tokenizer: "PreTrainedTokenizerBase | str"
+        self,
+        passages: Sequence[Passage],
+        ratios: Sequence[float],
+        tokenizer: "PreTrainedTokenizerBase | str",
+        *,
+        threshold: float | None = None,
     ) -> list[list[CompressedText]]:
         """Many chains of thought at every ratio; much faster than one by one, with the same results.
 
         Args:
             passages: [N]; where an `answer` is given, a unit that states it stays at every ratio.
-            ratios: [R] shares of tokens to keep, each in (0, 1].
-            tokenizer: of the model that the texts are for, or its name: all tokens are counted in it.
+            ratios: [R], see `compress`.
+            tokenizer: see `compress`.
+            threshold: see `compress`.
 
         Returns:
-            [N][R].
+            [N][R], or [N][R + 1] with a threshold.
 
         Raises:
-            ConfigError: a ratio outside (0, 1].
+            ConfigError: see `compress`.
             DataError: a passage that cannot be compressed; nothing is returned for the others then.
-            ModelError: a tokenizer that cannot be loaded, or that does not report offsets.
+            ModelError: see `compress`.
         """
-        targets = check_ratios(ratios)
-        target_tokenizer = _load(tokenizer)
+        check_targets(ratios, threshold)
+        return self.cut_many(passages, self.score_many(passages), ratios, tokenizer, threshold=threshold)
+
+    def score_units(self, question: str, cot: str, answer: str | None = None) -> list[ScoredUnit]:
+        """The units of one chain of thought and their scores: what `compress` cuts by.
+
+        They are the scorer's, but for clauses that lean on others (see `leaning.py`): those score at most what they
+        lean on. The unit with the final answer stays whatever it scores.
+
+        Returns:
+            The units in order; they tile `cot`.
+
+        Raises:
+            DataError: a chain of thought that cannot be scored, such as an empty one.
+        """
+        return self.score_many([Passage(question, cot, answer)])[0]
+
+    def score_many(self, passages: Sequence[Passage]) -> list[list[ScoredUnit]]:
+        """`score_units` of many chains of thought, [N]."""
         for passage in passages:
             check_passage(passage)
         units = [segment(passage.cot, self.prose) for passage in passages]
         scores = self.scorer.score(passages, units)
+        if self.is_readable and self.prose == "clause":
+            scores = [lower_leaning(*item) for item in zip([p.cot for p in passages], units, scores, strict=True)]
+        return [
+            [ScoredUnit(unit.start, unit.end, unit.kind, score) for unit, score in zip(own, own_scores, strict=True)]
+            for own, own_scores in zip(units, scores, strict=True)
+        ]
+
+    def cut_many(
+        self,
+        passages: Sequence[Passage],
+        scored: Sequence[Sequence[ScoredUnit]],
+        ratios: Sequence[float],
+        tokenizer: "PreTrainedTokenizerBase | str",
+        *,
+        threshold: float | None = None,
+    ) -> list[list[CompressedText]]:
+        """The second half of `compress_many`: cut passages whose units have been scored.
+
+        Args:
+            passages: [N].
+            scored: [N] from `score_many`.
+            ratios: [R], see `compress`.
+            tokenizer: see `compress`.
+            threshold: see `compress`.
+
+        Returns:
+            [N][R], or [N][R + 1] with a threshold.
+        """
+        check_targets(ratios, threshold)
+        target_tokenizer = _load(tokenizer)
         offsets = token_offsets(target_tokenizer, [passage.cot for passage in passages])
         spans = []
-        for passage, own, own_scores, own_offsets in zip(passages, units, scores, offsets, strict=True):
+        for passage, own, own_offsets in zip(passages, scored, offsets, strict=True):
             bounds = [(unit.start, unit.end) for unit in own]
-            answer_unit = find_answer_unit([passage.cot[a:b] for a, b in bounds], own_scores, passage.answer)
+            scores = [unit.score for unit in own]
+            answer_unit = find_answer_unit([passage.cot[a:b] for a, b in bounds], scores, passage.answer)
             forced = frozenset() if answer_unit is None else frozenset({answer_unit})
-            order = rank_units(own_scores, forced, self.resolution)
+            order = rank_units(scores, forced, self.resolution)
             costs = unit_costs(own_offsets, bounds)
-            spans.append([kept_spans(bounds, cut(order, costs, ratio, len(forced))) for ratio in targets])
+            # One unit stays even where the budget is smaller than any: a text of nothing is of no use.
+            kept = [cut(order, costs, ratio, n_forced=1) for ratio in ratios]
+            if threshold is not None:
+                kept.append([unit in forced or score >= threshold for unit, score in enumerate(scores)])
+            spans.append([kept_spans(bounds, flags) for flags in kept])
         texts = [[join_spans(passage.cot, kept) for kept in row] for passage, row in zip(passages, spans, strict=True)]
-        formulas = [[(unit.start, unit.end) for unit in own if unit.kind is UnitKind.FORMULA] for own in units]
-        return measure(passages, formulas, targets, spans, texts, [len(own) for own in offsets], target_tokenizer)
+        formulas = [[(unit.start, unit.end) for unit in own if unit.kind is UnitKind.FORMULA] for own in scored]
+        targets = [*ratios, *([] if threshold is None else [None])]
+        n_tokens = [len(own) for own in offsets]
+        return measure(passages, formulas, targets, spans, texts, n_tokens, target_tokenizer, threshold)
+
+
+def check_targets(ratios: Sequence[float], threshold: float | None) -> None:
+    """Refuse what no text can be cut to (ConfigError); ratios may be empty where there is a threshold."""
+    if threshold is not None:
+        check_threshold(threshold)
+    if ratios or threshold is None:
+        check_ratios(ratios)
 
 
 def _load(tokenizer: "PreTrainedTokenizerBase | str") -> "PreTrainedTokenizerBase":

@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from extracot.compressor.selection import check_ratios
+from extracot.compressor.selection import check_ratios, check_threshold
 from extracot.errors import ConfigError
 from extracot.io.config import StageConfig
 
@@ -16,6 +16,9 @@ class CompressConfig(StageConfig):
     """A `.jsonl` or `.jsonl.gz` of traces, ours or plain `{question, cot, answer}` rows."""
     ratios: tuple[float, ...] = (0.2, 0.4, 0.6, 0.8, 1.0)
     """Shares of tokens to keep, each in (0, 1]."""
+    threshold: float | None = None
+    """In [0, 1]: keep the units that score at least this, however many, instead of cutting to `ratios`, which are
+    then not read. The unit with the answer stays whatever it scores."""
     scorer: Literal["encoder", "slice", "generic", "random"] = "encoder"
     """encoder: a trained compressor. slice: dependencies of the answer, no model. generic: the baseline,
     surprise under a language model, not atomic, one pass per ratio. random: deletion of random units."""
@@ -40,13 +43,40 @@ class CompressConfig(StageConfig):
     """Stop after this many traces; null takes all."""
     batch_size: int = Field(default=64, ge=1)
     """Traces that are scored together; changes speed and memory, not results."""
+    workers: int = Field(default=1, ge=1)
+    """Processes that compress, each with its own copy of the model. Records and their order are those of one worker;
+    a model's scores may differ in the last bit where its threads add in another order."""
+    scores: bool = False
+    """True also writes records/unit-scores.jsonl, the score of every unit of every trace."""
     device: str | None = None
     """Torch device of the model; null takes the GPU where there is one."""
+
+    @property
+    def cut_ratios(self) -> tuple[float, ...]:
+        """The ratios that are cut to: none where there is a threshold."""
+        return self.ratios if self.threshold is None else ()
+
+    @property
+    def targets(self) -> list[tuple[float | None, float | None]]:
+        """What every trace is cut to, as (ratio, None) or (None, threshold)."""
+        ratios: list[tuple[float | None, float | None]] = [(ratio, None) for ratio in self.cut_ratios]
+        return ratios if self.threshold is None else [(None, self.threshold)]
 
     @field_validator("ratios")
     @classmethod
     def _check_ratios(cls, ratios: tuple[float, ...]) -> tuple[float, ...]:
         return check_ratios(ratios)
+
+    @field_validator("threshold")
+    @classmethod
+    def _check_threshold(cls, threshold: float | None) -> float | None:
+        return None if threshold is None else check_threshold(threshold)
+
+    @model_validator(mode="after")
+    def _check_units(self) -> Self:
+        if self.scorer == "generic" and (self.scores or self.threshold is not None):
+            raise ConfigError("scorer generic scores no units; drop threshold and scores, or take another scorer")
+        return self
 
     @model_validator(mode="after")
     def _check_compressor(self) -> Self:

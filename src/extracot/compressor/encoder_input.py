@@ -3,12 +3,13 @@ use."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from extracot.errors import ModelError
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedConfig, PreTrainedTokenizerBase
+    from torch import Tensor
+    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 CONFIG_KEY = "extracot"
 """Where a model's config.json keeps its `EncoderInput`."""
@@ -112,3 +113,45 @@ def stored_input(config: "PreTrainedConfig", tokenizer: "PreTrainedTokenizerBase
         separator=tuple(stored["separator"]),
         closing=tuple(stored["closing"]),
     )
+
+
+def check_encoder(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", layout: EncoderInput) -> None:
+    """Refuse a model, a tokenizer and a frame that do not belong together.
+
+    Raises:
+        ModelError: see `check_vocabulary`; or another number of labels than of tiers, or frame tokens that the model
+            does not know.
+    """
+    n_rows = check_vocabulary(model, tokenizer)
+    if model.config.num_labels != len(layout.tiers):
+        raise ModelError(
+            f"{tokenizer.name_or_path}: the model has {model.config.num_labels} labels and its config.json "
+            f"{len(layout.tiers)} tiers of importance; train it again with: extracot train-compressor"
+        )
+    unknown = [token for token in (*layout.opening, *layout.separator, *layout.closing) if token >= n_rows]
+    if unknown:
+        raise ModelError(
+            f"{tokenizer.name_or_path}: config.json frames the input with token {unknown[0]}, but the model knows "
+            f"{n_rows} tokens only; train it again with: extracot train-compressor"
+        )
+
+
+def check_vocabulary(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") -> int:
+    """The number of tokens that a model knows.
+
+    Raises:
+        ModelError: a slow tokenizer, which cannot tell where its tokens come from, or one with more tokens than the
+            model has embeddings for.
+    """
+    if not tokenizer.is_fast:
+        raise ModelError(
+            f"{tokenizer.name_or_path}: needs a fast tokenizer (a tokenizer.json) to locate tokens in a text"
+        )
+    n_rows = cast("Tensor", model.get_input_embeddings().weight).shape[0]
+    largest = max(tokenizer.get_vocab().values(), default=0)
+    if largest >= n_rows:
+        raise ModelError(
+            f"{tokenizer.name_or_path}: the tokenizer has a token {largest}, but the model knows {n_rows} tokens only; "
+            "put the model's own tokenizer beside it"
+        )
+    return n_rows

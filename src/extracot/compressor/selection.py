@@ -26,6 +26,17 @@ def check_ratios(ratios: Sequence[float]) -> tuple[float, ...]:
     return tuple(ratios)
 
 
+def check_threshold(threshold: float) -> float:
+    """The threshold as it was given.
+
+    Raises:
+        ConfigError: it is outside [0, 1].
+    """
+    if not 0 <= threshold <= 1:
+        raise ConfigError(f"threshold {threshold} is outside [0, 1]; it is the least score that is kept, as in 0.5")
+    return threshold
+
+
 def rank_units(scores: Sequence[float], forced: Set[int] = frozenset(), resolution: float = 0.0) -> list[int]:
     """Indices of the units, the first to keep first.
 

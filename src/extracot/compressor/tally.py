@@ -10,40 +10,59 @@ class Tally:
 
     def __init__(self) -> None:
         self.outcomes: Counter[str] = Counter(ok=0, failed=0)
-        self._n: Counter[float] = Counter()
-        self._ratio: defaultdict[float, float] = defaultdict(float)
-        self._error: defaultdict[float, float] = defaultdict(float)
-        self._formulas: Counter[float] = Counter()
-        self._formulas_kept: Counter[float] = Counter()
+        self._n: Counter[_Target] = Counter()
+        self._ratio: defaultdict[_Target, float] = defaultdict(float)
+        self._error: defaultdict[_Target, float] = defaultdict(float)
+        self._formulas: Counter[_Target] = Counter()
+        self._formulas_kept: Counter[_Target] = Counter()
 
     def add(self, record: Compression) -> None:
         """Count one record."""
         self.outcomes[record.outcome] += 1
         if record.outcome == "failed":
             return
-        target = record.target_ratio
+        target = (record.target_ratio or 0.0, record.threshold)
         self._n[target] += 1
         self._ratio[target] += record.actual_ratio
-        self._error[target] += abs(record.actual_ratio - target)
+        if record.target_ratio is not None:
+            self._error[target] += abs(record.actual_ratio - record.target_ratio)
         self._formulas[target] += record.n_formulas
         self._formulas_kept[target] += record.n_formulas_kept
 
     def summary(self) -> dict[str, float | None]:
         """Per target ratio: the mean actual ratio, its mean distance from the target, the share of formulas
-        kept."""
+        kept. A threshold has no distance."""
         values: dict[str, float | None] = {}
-        for target, n in sorted(self._n.items()):
-            values[f"actual_ratio@{target:g}"] = round(self._ratio[target] / n, 4)
-            values[f"ratio_error@{target:g}"] = round(self._error[target] / n, 4)
+        for target in self._targets():
+            name, n = _name(target), self._n[target]
+            values[f"actual_ratio@{name}"] = round(self._ratio[target] / n, 4)
+            if target in self._error:
+                values[f"ratio_error@{name}"] = round(self._error[target] / n, 4)
             formulas = self._formulas[target]
-            values[f"formulas_kept@{target:g}"] = round(self._formulas_kept[target] / formulas, 4) if formulas else None
+            values[f"formulas_kept@{name}"] = round(self._formulas_kept[target] / formulas, 4) if formulas else None
         return values
 
     def lines(self) -> list[str]:
         """The same for people."""
         values = self.summary()
-        return [f"{self.outcomes['ok']} compressions, {self.outcomes['failed']} failed"] + [
-            f"target {target:g}: actual {values[f'actual_ratio@{target:g}']}, "
-            f"off by {values[f'ratio_error@{target:g}']}, formulas kept {values[f'formulas_kept@{target:g}']}"
-            for target in sorted(self._n)
-        ]
+        lines = [f"{self.outcomes['ok']} compressions, {self.outcomes['failed']} failed"]
+        for target in self._targets():
+            name = _name(target)
+            off = f", off by {values[f'ratio_error@{name}']}" if f"ratio_error@{name}" in values else ""
+            lines.append(
+                f"target {name}: actual {values[f'actual_ratio@{name}']}{off}, "
+                f"formulas kept {values[f'formulas_kept@{name}']}"
+            )
+        return lines
+
+    def _targets(self) -> list["_Target"]:
+        return sorted(self._n, key=lambda target: (target[0], target[1] or 0.0))
+
+
+_Target = tuple[float, float | None]
+"""Ratio, 0 where there is none, and threshold."""
+
+
+def _name(target: _Target) -> str:
+    ratio, threshold = target
+    return f"{ratio:g}" if threshold is None else f"threshold {threshold:g}"

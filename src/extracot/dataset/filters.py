@@ -241,6 +241,7 @@ def compression_faults(
     """
     if compression.outcome == "failed" or not compression.text.strip():
         return [CompressionFilter.FAILED]
+    assert compression.target_ratio is not None, "compressions at a threshold are refused before"
     whole = formulas_kept(formulas, compression.kept)
     is_fault = {
         CompressionFilter.RATIO_OFF_TARGET: abs(compression.actual_ratio - compression.target_ratio)

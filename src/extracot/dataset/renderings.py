@@ -79,6 +79,8 @@ def collect_renderings(
     formulas: dict[str, list[Span]] = {}
     for compression in compressions:
         trace_id, ratio = compression.trace_id, compression.target_ratio
+        if ratio is None:
+            raise DataError(f"trace {trace_id} is cut at a threshold; compress it again with ratios")
         if trace_id not in measured or ratio not in wanted:
             continue
         if ratio in met[trace_id]:

@@ -8,7 +8,8 @@ removes it. A line that does not parse anywhere else is an error.
 import gzip
 import json
 import logging
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, TypeVar
@@ -17,53 +18,66 @@ from pydantic import BaseModel, ValidationError
 
 from extracot.errors import DataError, MissingFileError, UsageError
 
+STDIN = "-"
+"""Instead of a path: what comes in on standard input."""
+
 _logger = logging.getLogger("extracot")
 
 RecordT = TypeVar("RecordT", bound=BaseModel)
 
 
 def read_jsonl(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield (line number from 1, object) of a `.jsonl` or `.jsonl.gz` file; blank lines are passed over.
+    """Yield (line number from 1, object) of a `.jsonl` or `.jsonl.gz` file, or of `STDIN`; blank lines are passed over.
 
     Raises:
         MissingFileError: no such file, at the first step of the iteration.
         DataError: a line that is no JSON object, or a gzip file that ends too early.
     """
+    if path == STDIN:
+        yield from _parse_lines(sys.stdin.buffer, "stdin")
+        return
     source = Path(path)
     if not source.is_file():
         what = "is a folder; name a .jsonl file in it" if source.is_dir() else "does not exist"
         raise MissingFileError(f"{source} {what}")
     opener = gzip.open if source.suffix == ".gz" else open
+    with opener(source, "rb") as file:
+        yield from _parse_lines(file, str(source))
+
+
+def _parse_lines(lines: Iterable[bytes], name: str) -> Iterator[tuple[int, dict[str, Any]]]:
     number = 0
     try:
-        with opener(source, "rb") as file:
-            for number, line in enumerate(file, start=1):
-                if not line.strip():
-                    continue
-                try:
-                    value = json.loads(line)
-                except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
-                    if not line.endswith(b"\n"):
-                        _logger.warning("%s:%d: passing over a torn last line", source, number)
-                        return
-                    raise DataError(f"{source}:{number}: not JSON: {error}") from error
-                if not isinstance(value, dict):
-                    raise DataError(f"{source}:{number}: expected a JSON object, found {_kind(value)}")
-                yield number, value
+        for number, line in enumerate(lines, start=1):
+            if not line.strip():
+                continue
+            try:
+                value = json.loads(line)
+            except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
+                if not line.endswith(b"\n"):
+                    _logger.warning("%s:%d: passing over a torn last line", name, number)
+                    return
+                raise DataError(f"{name}:{number}: not JSON: {error}") from error
+            if not isinstance(value, dict):
+                raise DataError(f"{name}:{number}: expected a JSON object, found {_kind(value)}")
+            yield number, value
     except (EOFError, gzip.BadGzipFile) as error:
-        raise DataError(f"{source}:{number + 1}: broken gzip file: {error}; copy it again") from error
+        raise DataError(f"{name}:{number + 1}: broken gzip file: {error}; copy it again") from error
 
 
 def read_records(path: str | Path, record_type: type[RecordT]) -> Iterator[RecordT]:
     """Yield the records of a file that holds one record type and nothing else.
 
+    Rows of a format that the record names as an older one of its own are read too.
+
     Raises:
         DataError: a row of another or no `format`, or one that does not fit the record; names path and line.
     """
     known = record_type.model_fields["format"].default
+    older: frozenset[str] = getattr(record_type, "older_formats", frozenset())
     for number, row in read_jsonl(path):
         found = row.get("format")
-        if found != known:
+        if found != known and found not in older:
             says = "has no format" if found is None else f"has format {found!r}"
             raise DataError(f"{path}:{number}: row {says}; this version reads {known!r} here")
         yield parse_record(row, record_type, f"{path}:{number}")

@@ -9,6 +9,7 @@ from extracot.records.record import Record
 from extracot.records.score import Score
 from extracot.records.sft_example import SftExample
 from extracot.records.trace import Trace, iterate_traces, load_traces
+from extracot.records.unit_scores import UnitScores
 
 __all__ = [
     "Annotation",
@@ -20,6 +21,7 @@ __all__ = [
     "SftExample",
     "TeacherBudget",
     "Trace",
+    "UnitScores",
     "iterate_traces",
     "load_problems",
     "load_traces",

@@ -1,6 +1,6 @@
-"""What is left of a chain of thought at one ratio."""
+"""What is left of a chain of thought at one ratio, or above one threshold."""
 
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -9,18 +9,22 @@ from extracot.records.record import Record
 
 
 class Compression(Record):
-    """One trace cut to one target ratio."""
+    """One trace cut to one target ratio, or at one threshold of its units' scores."""
 
-    format: Literal["extracot.compression/1"] = "extracot.compression/1"
-    """Rides on every line, so a file copied out of its run still says what it is."""
+    older_formats: ClassVar[frozenset[str]] = frozenset({"extracot.compression/1"})
+
+    format: Literal["extracot.compression/2"] = "extracot.compression/2"
+    """Rides on every line, so a file copied out of its run still says what it is. Format 1 had no threshold."""
     trace_id: str
     """The trace that was cut."""
     problem_id: str
     """The problem that the trace answers."""
     scorer: str
     """Who ranked the units: a compressor model or a model-free scorer."""
-    target_ratio: float = Field(gt=0, le=1)
-    """Kept tokens over original tokens, as asked for."""
+    target_ratio: float | None = Field(gt=0, le=1)
+    """Kept tokens over original tokens, as asked for; None where a threshold was asked for instead."""
+    threshold: float | None = Field(default=None, ge=0, le=1)
+    """Units that score at least this were kept, however many; None where a ratio was asked for."""
     actual_ratio: float = Field(ge=0)
     """Kept tokens over original tokens, as measured on `text`; may pass 1 where re-tokenising costs."""
     n_tokens: int = Field(ge=0)
@@ -42,8 +46,17 @@ class Compression(Record):
     error: str | None
     """Why it failed; None when ok."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _read_format_1(cls, row: Any) -> Any:
+        if isinstance(row, dict) and row.get("format") == "extracot.compression/1":
+            return {**row, "format": "extracot.compression/2", "threshold": None}
+        return row
+
     @model_validator(mode="after")
     def _check_shape(self) -> "Compression":
+        if (self.target_ratio is None) == (self.threshold is None):
+            raise ValueError("needs either a target_ratio or a threshold")
         if self.n_formulas_kept > self.n_formulas:
             raise ValueError(f"keeps {self.n_formulas_kept} of {self.n_formulas} formulas")
         if (self.error is not None) != (self.outcome == "failed"):

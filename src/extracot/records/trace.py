@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from extracot.errors import DataError
-from extracot.io.jsonl import parse_record, read_jsonl
+from extracot.io.jsonl import STDIN, parse_record, read_jsonl
 from extracot.records.outcome import Outcome
 from extracot.records.problem import parse_level, problem_id, required_text
 from extracot.records.record import Record
@@ -60,19 +60,21 @@ def load_traces(path: str | Path) -> list[Trace]:
 
 
 def iterate_traces(path: str | Path) -> Iterator[Trace]:
-    """Yield the traces of a `.jsonl` or `.jsonl.gz`, ours or plain `{question, cot, ...}` rows.
+    """Yield the traces of a `.jsonl` or `.jsonl.gz`, or of stdin (`-`), ours or plain `{question, cot, ...}` rows.
 
     A foreign row needs `question` and `cot`. `answer`, `response`, `id`, `problem_id`, `level`, `model` and
     `correct` (a bool) are used where present, other keys ignored. Its think block counts as closed.
 
     Raises:
         MissingFileError: no such file.
-        DataError: a row without question or cot, or an id that occurs twice; names path and line.
+        DataError: a row without question or cot, or an id that occurs twice or is no Unicode; names path and line.
     """
     lines_by_id: dict[str, int] = {}
     for number, row in read_jsonl(path):
-        where = f"{path}:{number}"
+        where = f"{'stdin' if path == STDIN else path}:{number}"
         trace = parse_record(row, Trace, where) if "format" in row else _foreign_trace(row, where)
+        if not _is_unicode(trace.id + trace.problem_id):
+            raise DataError(f"{where}: the id or problem_id holds half of a surrogate pair; give the row another one")
         if trace.id in lines_by_id:
             raise DataError(
                 f"{where}: id {trace.id!r} is already on line {lines_by_id[trace.id]}; drop one of them"
@@ -103,6 +105,14 @@ def _foreign_trace(row: Mapping[str, Any], where: str) -> Trace:
         n_tokens=None,
         latency_s=None,
     )
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _text_or(row: Mapping[str, Any], key: str, default: str) -> str:

@@ -11,7 +11,7 @@ from transformers import AutoConfig, AutoModelForTokenClassification, PreTrained
 
 from extracot.compressor.alignment import pool_by_unit, token_owners
 from extracot.compressor.batching import length_buckets
-from extracot.compressor.encoder_input import EncoderInput, stored_input
+from extracot.compressor.encoder_input import EncoderInput, check_encoder, stored_input
 from extracot.compressor.padding import model_inputs
 from extracot.compressor.scorers.scorer import Passage
 from extracot.compressor.windows import Window, overlapping_windows
@@ -46,7 +46,11 @@ class EncoderScorer:
             tokenizer: the model's own, fast.
             layout: how its input is framed.
             max_batch_tokens: limit of a padded batch.
+
+        Raises:
+            ModelError: the three do not belong together, see `check_encoder`.
         """
+        check_encoder(model, tokenizer, layout)
         self.model = model
         self.tokenizer = tokenizer
         self.layout = layout

@@ -20,6 +20,7 @@ from extracot.compressor.alignment import Span
 from extracot.compressor.batching import length_buckets
 from extracot.compressor.compressed import CompressedText, check_passage, measure
 from extracot.compressor.costs import count_tokens
+from extracot.compressor.encoder_input import check_vocabulary
 from extracot.compressor.joining import kept_spans
 from extracot.compressor.padding import model_inputs
 from extracot.compressor.scorers.scorer import Passage
@@ -50,11 +51,13 @@ class GenericCompressor:
             max_batch_tokens: limit of a padded batch.
 
         Raises:
-            ModelError: a tokenizer with neither a start nor an end token, to put before a chunk.
+            ModelError: a tokenizer with neither a start nor an end token, to put before a chunk; one that is not
+                fast, or not the model's.
         """
         start_id = tokenizer.eos_token_id if tokenizer.bos_token_id is None else tokenizer.bos_token_id
         if start_id is None:
             raise ModelError(f"{tokenizer.name_or_path}: the tokenizer has neither a start nor an end token")
+        check_vocabulary(model, tokenizer)
         self.model = model
         self.tokenizer = tokenizer
         self.chunk_tokens = chunk_tokens

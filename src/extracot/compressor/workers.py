@@ -1,0 +1,109 @@
+"""The batches of `compress`, cut one after the other or by several processes, with the same results in the same order.
+
+Processes are spawned, so a script that asks for more than one needs the `if __name__ == "__main__":` guard.
+"""
+
+import multiprocessing
+import os
+import sys
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures.process import BrokenProcessPool
+from itertools import islice
+from typing import TYPE_CHECKING, TypeVar
+
+from extracot.compressor.config import CompressConfig
+from extracot.compressor.cutting import TraceCuts, TraceCutter
+from extracot.errors import StageError
+from extracot.records.trace import Trace
+
+if TYPE_CHECKING:
+    from pebble import ProcessFuture, ProcessPool
+
+T = TypeVar("T")
+
+_N_AHEAD = 2
+"""Batches per worker that are read ahead: one in work and one to go on with."""
+
+_cutters: dict[str, TraceCutter] = {}
+"""In a worker: the cutter of its config. Made with the first batch, so that what is wrong with a model is reported as
+itself."""
+
+
+def cut_batches(batches: Iterable[list[Trace]], config: CompressConfig) -> Generator[list[TraceCuts], None, None]:
+    """Cut every batch, in order; with `config.workers` above 1, in so many processes.
+
+    No more than two batches per worker are in memory. Processes end with the iteration, however it ends.
+
+    Raises:
+        StageError: a worker process died, or none can be started.
+        ModelError: a model or tokenizer that does not do.
+    """
+    if config.workers == 1:
+        cutter = TraceCutter(config)
+        for batch in batches:
+            yield cutter.cut(batch)
+        return
+    from pebble import ProcessExpired, ProcessPool
+
+    pool = ProcessPool(max_workers=config.workers, context=multiprocessing.get_context("spawn"))
+    futures: deque[ProcessFuture] = deque()
+    try:
+        source = iter(batches)
+        futures.extend(_schedule(pool, batch, config) for batch in islice(source, _N_AHEAD * config.workers))
+        while futures:
+            yield futures.popleft().result()
+            futures.extend(_schedule(pool, batch, config) for batch in islice(source, 1))
+    except ProcessExpired as error:
+        raise StageError(
+            f"a worker process died (exit code {error.exitcode}), perhaps for lack of memory; "
+            "go on with fewer workers or a smaller batch_size"
+        ) from error
+    except BrokenProcessPool as error:
+        raise StageError(
+            "the worker processes do not start; put the script's code under `if __name__ == '__main__':`, "
+            "or take one worker"
+        ) from error
+    finally:
+        pool.stop()
+        pool.join()
+
+
+def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Lists of `size` items, the last one maybe shorter; reads no further ahead than that.
+
+    Where reading fails, the items read before come first and the error after them.
+    """
+    iterator = iter(items)
+    batch: list[T] = []
+    while True:
+        try:
+            item = next(iterator)
+        except StopIteration:
+            break
+        except Exception:
+            if batch:
+                yield batch
+            raise
+        batch.append(item)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _schedule(pool: "ProcessPool", batch: list[Trace], config: CompressConfig) -> "ProcessFuture":
+    return pool.schedule(_cut_in_worker, args=[batch, config])
+
+
+def _cut_in_worker(batch: list[Trace], config: CompressConfig) -> list[TraceCuts]:
+    key = config.model_dump_json()
+    if key not in _cutters:
+        os.environ["TOKENIZERS_PARALLELISM"] = "false"  # the processes are the parallelism
+        _cutters[key] = TraceCutter(config)
+        if "torch" in sys.modules:
+            import torch
+
+            torch.set_num_threads(max(1, (os.cpu_count() or 1) // config.workers))
+    return _cutters[key].cut(batch)
