@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from extracot.compressor.compressed import CompressedText as CompressedText
+    from extracot.compressor.compressed import ScoredUnit as ScoredUnit
     from extracot.compressor.compressor import Compressor as Compressor
     from extracot.compressor.scorers.scorer import Passage as Passage
     from extracot.compressor.scorers.slicing import SliceScorer as SliceScorer
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from extracot.records.sft_example import SftExample as SftExample
     from extracot.records.trace import Trace as Trace
     from extracot.records.trace import load_traces as load_traces
+    from extracot.records.unit_scores import UnitScores as UnitScores
     from extracot.text.control import control_token as control_token
     from extracot.text.control import control_tokens as control_tokens
     from extracot.text.control import parse_control_token as parse_control_token
@@ -51,6 +53,7 @@ _HOMES = {
     "Problem": "records.problem",
     "PromptFormat": "models.prompts",
     "Score": "records.score",
+    "ScoredUnit": "compressor.compressed",
     "SftExample": "records.sft_example",
     "SliceScorer": "compressor.scorers.slicing",
     "TeacherBudget": "records.budget",
@@ -58,6 +61,7 @@ _HOMES = {
     "Trace": "records.trace",
     "Unit": "text.units",
     "UnitKind": "text.units",
+    "UnitScores": "records.unit_scores",
     "control_token": "text.control",
     "control_tokens": "text.control",
     "load_problems": "records.problem",
@@ -81,6 +85,7 @@ __all__ = [
     "Problem",
     "PromptFormat",
     "Score",
+    "ScoredUnit",
     "SftExample",
     "SliceScorer",
     "TeacherBudget",
@@ -88,6 +93,7 @@ __all__ = [
     "Trace",
     "Unit",
     "UnitKind",
+    "UnitScores",
     "__version__",
     "control_token",
     "control_tokens",

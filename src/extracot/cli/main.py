@@ -1,4 +1,4 @@
-"""`extracot`: one sub-command per stage, all with the same options, and `config` to look at presets.
+"""`extracot`: one sub-command per stage, all with the same options; `view` shows compressions, `config` presets.
 
 stdout carries the result, the path of the run; progress goes to stderr. Exit codes: 0 done, 1 failed, 2 bad
 usage or config, 130 interrupted.
@@ -63,6 +63,7 @@ def build_parser() -> argparse.ArgumentParser:
         _add_stage_options(stage_parser)
         if stage.name == "compress":
             _add_compress_options(stage_parser)
+    _add_view_parser(commands)
     config_parser = commands.add_parser("config", help="list, show and check presets and config files")
     actions = config_parser.add_subparsers(dest="action", metavar="action", required=True)
     actions.add_parser("list", help="every preset with its stage")
@@ -73,6 +74,18 @@ def build_parser() -> argparse.ArgumentParser:
     for action in (show, check):
         action.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return parser
+
+
+def _add_view_parser(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    does = "show what a run of compress kept and dropped, here or as one HTML file"
+    view = commands.add_parser("view", help=does, description=does)
+    view.add_argument("run", help="a run of compress, or a .jsonl of compressions")
+    view.add_argument("--traces", metavar="FILE", help="the traces (default: those that the run's config names)")
+    which = view.add_mutually_exclusive_group()
+    which.add_argument("--id", nargs="+", metavar="TRACE", help="show these traces")
+    which.add_argument("--limit", type=int, default=10, metavar="N", help="show the first N (default: 10)")
+    view.add_argument("--html", metavar="FILE", help="write one self-contained page instead")
+    view.add_argument("--debug", action="store_true", help="show the traceback of an error")
 
 
 def _add_stage_options(parser: argparse.ArgumentParser) -> None:
@@ -146,6 +159,10 @@ def _dispatch(given: list[str]) -> int:
         from extracot.cli.config_command import run_config_command
 
         return run_config_command(options)
+    if options.command == "view":
+        from extracot.cli.view_command import run_view_command
+
+        return run_view_command(options)
     from extracot.cli.stage_command import run_stage_command
 
     return run_stage_command(options)
@@ -155,7 +172,7 @@ def _refuse_unknown_command(word: str) -> None:
     from extracot.io.nearest import did_you_mean
     from extracot.pipeline.stages import STAGES
 
-    known = [*STAGES, "config"]
+    known = [*STAGES, "view", "config"]
     if not word.startswith("-") and word not in known:
         near = did_you_mean(word, known)
         raise UsageError(f"no command is called {word!r}{near or '; commands: ' + ', '.join(known)}")

@@ -76,13 +76,13 @@ def _split_preset(options: argparse.Namespace) -> tuple[str | None, list[str]]:
     preset: str | None = options.preset
     shorthands: list[str] = []
     if options.command == "compress":
+        if not options.text and (options.question is not None or options.answer is not None):
+            raise UsageError("--question and --answer go with --text; traces bring their own")
         if preset is not None and (options.text or preset == STDIN):
             shorthands.append(_override("traces", preset))
             preset = None
         elif options.text:
             raise UsageError("--text needs a file, or - for stdin: extracot compress - --text --ratios 0.2")
-        elif options.question is not None or options.answer is not None:
-            raise UsageError("--question and --answer go with --text; traces bring their own")
     if preset is not None and preset.endswith((".jsonl", ".jsonl.gz")):
         if options.command != "compress":
             raise UsageError(f"{preset} is no config; {options.command} takes a preset or a .yaml file")

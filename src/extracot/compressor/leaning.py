@@ -90,7 +90,9 @@ def _leans_in(text: str, units: Sequence[Unit], sentence: range) -> list[_Leans]
                 leans |= _Leans.ON_NEXT
         elif unit + 1 < len(units):
             is_announced = units[unit + 1].kind is UnitKind.FORMULA and (is_open or body.endswith(","))
-            if is_announced or body.endswith((":", ":**")) or _LIST_MARK.fullmatch(body):
+            if is_announced:
+                leans |= _Leans.ON_NEXT
+            elif body.endswith((":", ":**")) or _LIST_MARK.fullmatch(body):
                 leans |= _Leans.ON_BLOCK
         if not is_first and body[:1].islower():
             leans |= _Leans.ON_START

@@ -14,7 +14,7 @@ Markup = NewType("Markup", str)
 
 NOTHING = Markup("")
 
-_VOID = frozenset({"meta", "br", "hr", "line", "rect", "circle", "path", "polyline", "polygon", "use"})
+_VOID = frozenset({"meta", "br", "hr", "line", "rect", "circle", "path", "polyline", "polygon", "use", "input"})
 # C0 and C1 controls except tab and newline are not allowed in HTML; half a surrogate pair is not UTF-8.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
@@ -42,7 +42,7 @@ def element(
     merged = {**(attributes or {}), **{_hyphenate(name): value for name, value in named.items()}}
     written = "".join(f' {name}="{_attribute(value)}"' for name, value in merged.items() if value is not None)
     if not children and tag in _VOID:
-        return Markup(f"<{tag}{written}>" if tag in {"meta", "br", "hr"} else f"<{tag}{written}/>")
+        return Markup(f"<{tag}{written}>" if tag in {"meta", "br", "hr", "input"} else f"<{tag}{written}/>")
     return Markup(f"<{tag}{written}>{''.join(children)}</{tag}>")
 
 

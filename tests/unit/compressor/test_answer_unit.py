@@ -43,3 +43,7 @@ def test_the_best_scored_statement_is_the_answer_and_of_equals_the_last() -> Non
 @pytest.mark.parametrize("answer", [None, "", "7"])
 def test_an_answer_that_is_unknown_or_not_stated_forces_nothing(answer: str | None) -> None:
     assert find_answer_unit(["= 9", "so"], [1.0, 0.0], answer) is None
+
+
+def test_a_word_behind_a_formula_does_not_hide_its_value() -> None:
+    assert states_answer("$ 4 + 5 = 9 $ holds.", "9")

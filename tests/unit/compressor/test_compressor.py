@@ -1,5 +1,7 @@
 """Compression from end to end, with scorers whose order is known."""
 
+from collections.abc import Sequence
+
 import pytest
 from tests.unit.compressor.conftest import COT, QUESTION, LeftScorer
 from transformers import PreTrainedTokenizerFast
@@ -10,6 +12,7 @@ from extracot.compressor.scorers.random import RandomScorer
 from extracot.compressor.scorers.scorer import Passage
 from extracot.compressor.scorers.slicing import SliceScorer
 from extracot.errors import ConfigError, DataError
+from extracot.text.units import Unit
 
 RATIOS = (0.1, 0.25, 0.5, 0.75, 1.0)
 
@@ -94,3 +97,54 @@ def test_a_ratio_above_one_is_refused(
 def test_a_formula_counts_as_kept_when_no_character_is_missing() -> None:
     assert n_covered([(2, 5), (7, 9)], [(0, 5), (7, 8)]) == 1
     assert n_covered([(2, 5)], []) == 0
+
+
+class FixedScorer:
+    """Scores the units 0, 1/U, 2/U and so on."""
+
+    name = "fixed"
+
+    def score(self, passages: Sequence[Passage], units: Sequence[Sequence[Unit]]) -> list[list[float]]:
+        return [[index / len(own) for index in range(len(own))] for own in units]
+
+
+def test_a_threshold_keeps_what_scores_as_much_and_the_answer(tiny_tokenizer: PreTrainedTokenizerFast) -> None:
+    compressor = Compressor(FixedScorer())
+    units = compressor.score_units(QUESTION, COT, "9")
+    [result] = compressor.compress(QUESTION, COT, [], tiny_tokenizer, threshold=0.5)
+    expected = {i for unit in units if unit.score >= 0.5 for i in range(unit.start, unit.end)}
+    assert {i for start, end in result.kept for i in range(start, end)} == expected
+    assert (result.target_ratio, result.threshold) == (None, 0.5)
+    [strict] = compressor.compress(QUESTION, COT, [], tiny_tokenizer, "9", threshold=1.0)
+    assert strict.keeps_answer
+    assert strict.text == "$ 4 + 5 = 9 $"
+
+
+def test_ratios_and_a_threshold_come_together(tiny_tokenizer: PreTrainedTokenizerFast) -> None:
+    compressor = Compressor(FixedScorer())
+    both = compressor.compress(QUESTION, COT, ratios=[0.3], tokenizer=tiny_tokenizer, threshold=0.7)
+    assert both[:1] == compressor.compress(QUESTION, COT, ratios=[0.3], tokenizer=tiny_tokenizer)
+    assert [result.threshold for result in both] == [None, 0.7]
+
+
+def test_scored_units_tile_the_text_and_are_what_is_cut_by(tiny_tokenizer: PreTrainedTokenizerFast) -> None:
+    compressor = Compressor(SliceScorer())
+    units = compressor.score_units(QUESTION, COT, "9")
+    assert "".join(COT[unit.start : unit.end] for unit in units) == COT
+    passage = Passage(QUESTION, COT, "9")
+    cut = compressor.cut_many([passage], [units], RATIOS, tiny_tokenizer)
+    assert cut == compressor.compress_many([passage], RATIOS, tiny_tokenizer)
+
+
+@pytest.mark.parametrize("cot", ["Done.", "One long clause without any mark that goes on and on", "$x = 1$"])
+def test_one_unit_stays_where_the_budget_is_smaller(cot: str, tiny_tokenizer: PreTrainedTokenizerFast) -> None:
+    [result] = Compressor(LeftScorer()).compress("", cot, [0.01], tiny_tokenizer)
+    assert result.text == cot
+
+
+@pytest.mark.parametrize(("ratios", "threshold"), [([], None), ([], 1.5), ([0.5], -0.1), ([2.0], 0.5)])
+def test_what_no_text_can_be_cut_to_is_refused(
+    ratios: list[float], threshold: float | None, tiny_tokenizer: PreTrainedTokenizerFast
+) -> None:
+    with pytest.raises(ConfigError):
+        Compressor(LeftScorer()).compress("", COT, ratios, tiny_tokenizer, threshold=threshold)

@@ -20,6 +20,11 @@ def test_neighbouring_units_become_one_span() -> None:
         ("(x$y$)", [(0, 1), (2, 6)], "($y$)"),  # signs may touch
         ("a.\n\nb c", [(0, 2), (5, 7)], "a. c"),
         ("a", [], ""),
+        ("x = 1\nso\nb", [(0, 5), (8, 10)], "x = 1\nb"),  # two lines of a calculation
+        ("x = 1\nso b", [(0, 5), (8, 10)], "x = 1\nb"),  # do not run together
+        ("x = 8 left. But no", [(0, 5), (11, 18)], "x = 8\nBut no"),  # the end of the sentence was dropped
+        ("(a) so b", [(0, 3), (6, 8)], "(a) b"),  # one sentence: a blank
+        ("is.(so)$x$", [(0, 3), (7, 10)], "is. $x$"),  # a formula stands apart from what is before it
     ],
 )
 def test_pieces_are_put_together_as_they_stand(

@@ -1,10 +1,13 @@
+import json
 import pickle
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from extracot import errors
+from extracot.io.jsonl import read_records
 from extracot.records import (
     Annotation,
     Compression,
@@ -15,6 +18,7 @@ from extracot.records import (
     SftExample,
     TeacherBudget,
     Trace,
+    UnitScores,
 )
 
 PROBLEM = Problem(id="p-1", question="1 + 1?", answer="2", level=None, source="test")
@@ -57,6 +61,9 @@ COMPRESSION = Compression(
     outcome="ok",
     error=None,
 )
+UNIT_SCORES = UnitScores(
+    trace_id="t-1", scorer="slice", spans=[(0, 12), (12, 17)], scores=[1.0, -0.5], outcome="ok", error=None
+)
 SFT_EXAMPLE = SftExample(
     id="s-1",
     problem_id="p-1",
@@ -95,7 +102,7 @@ SCORE = Score(
     answer="2",
     sample=0,
 )
-RECORDS = [PROBLEM, TRACE, ANNOTATION, COMPRESSION, SFT_EXAMPLE, BUDGET, SCORE]
+RECORDS = [PROBLEM, TRACE, ANNOTATION, COMPRESSION, UNIT_SCORES, SFT_EXAMPLE, BUDGET, SCORE]
 
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda record: type(record).__name__)
@@ -134,6 +141,9 @@ def test_formats_are_all_different() -> None:
         (ANNOTATION, {"outcome": "failed"}),  # without an error
         (COMPRESSION, {"n_formulas_kept": 2}),
         (COMPRESSION, {"target_ratio": 0.0}),
+        (COMPRESSION, {"target_ratio": None}),  # and no threshold
+        (COMPRESSION, {"threshold": 0.5}),  # and a ratio
+        (UNIT_SCORES, {"scores": [1.0]}),
         (COMPRESSION, {"target_ratio": 1.1}),
         (COMPRESSION, {"actual_ratio": float("nan")}),
         (COMPRESSION, {"error": "but outcome is ok"}),
@@ -164,3 +174,14 @@ def test_an_error_survives_pickling_with_its_message(kind: type[errors.ExtracotE
     assert type(error) is kind
     assert str(error) == "what, where, how"
     assert error.exit_code in (1, 2)
+
+
+def test_a_compression_of_format_1_is_still_read(tmp_path: Path) -> None:
+    old = {**COMPRESSION.model_dump(mode="json"), "format": "extracot.compression/1"}
+    del old["threshold"]
+    path = tmp_path / "old.jsonl"
+    path.write_text(json.dumps(old) + "\n")
+    assert list(read_records(path, Compression)) == [COMPRESSION]
+    path.write_text(json.dumps({**old, "format": "extracot.compression/3"}) + "\n")
+    with pytest.raises(errors.DataError, match="has format 'extracot.compression/3'; this version reads"):
+        list(read_records(path, Compression))
