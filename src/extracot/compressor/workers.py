@@ -9,16 +9,15 @@ import sys
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures.process import BrokenProcessPool
-from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
 from extracot.compressor.config import CompressConfig
 from extracot.compressor.cutting import TraceCuts, TraceCutter
-from extracot.errors import StageError
+from extracot.errors import ExtracotError, StageError
 from extracot.records.trace import Trace
 
 if TYPE_CHECKING:
-    from pebble import ProcessFuture, ProcessPool
+    from pebble import ProcessFuture
 
 T = TypeVar("T")
 
@@ -48,12 +47,20 @@ def cut_batches(batches: Iterable[list[Trace]], config: CompressConfig) -> Gener
 
     pool = ProcessPool(max_workers=config.workers, context=multiprocessing.get_context("spawn"))
     futures: deque[ProcessFuture] = deque()
+    source = iter(batches)
+    failure: Exception | None = None  # in reading; what was read before it is cut first
     try:
-        source = iter(batches)
-        futures.extend(_schedule(pool, batch, config) for batch in islice(source, _N_AHEAD * config.workers))
-        while futures:
+        while True:
+            while failure is None and len(futures) < _N_AHEAD * config.workers:
+                try:
+                    futures.append(pool.schedule(_cut_in_worker, args=[next(source), config]))
+                except StopIteration:
+                    break
+                except ExtracotError as error:
+                    failure = error
+            if not futures:
+                break
             yield futures.popleft().result()
-            futures.extend(_schedule(pool, batch, config) for batch in islice(source, 1))
     except ProcessExpired as error:
         raise StageError(
             f"a worker process died (exit code {error.exitcode}), perhaps for lack of memory; "
@@ -67,6 +74,8 @@ def cut_batches(batches: Iterable[list[Trace]], config: CompressConfig) -> Gener
     finally:
         pool.stop()
         pool.join()
+    if failure is not None:
+        raise failure
 
 
 def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
@@ -81,7 +90,7 @@ def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
             item = next(iterator)
         except StopIteration:
             break
-        except Exception:
+        except ExtracotError:
             if batch:
                 yield batch
             raise
@@ -91,10 +100,6 @@ def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
             batch = []
     if batch:
         yield batch
-
-
-def _schedule(pool: "ProcessPool", batch: list[Trace], config: CompressConfig) -> "ProcessFuture":
-    return pool.schedule(_cut_in_worker, args=[batch, config])
 
 
 def _cut_in_worker(batch: list[Trace], config: CompressConfig) -> list[TraceCuts]:

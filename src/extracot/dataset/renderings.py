@@ -66,7 +66,7 @@ def collect_renderings(
         count_tokens: in the target model's tokenizer; used where a compression was measured in another one.
 
     Raises:
-        DataError: a trace is compressed to one ratio twice, or kept spans lie outside of it: other traces
+        DataError: a trace is cut at a threshold, or to one ratio twice, or kept spans lie outside of it: other traces
         were given.
     """
     by_trace: dict[str, dict[float, Rendering]] = {

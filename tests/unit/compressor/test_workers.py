@@ -110,3 +110,15 @@ def test_progress_tells_the_rate_and_the_time_left_where_the_size_is_known() -> 
         "compressed 20 of 4000 traces, 1.0 a second, 1 h 06 min left",  # 3980 s
         "compressed 5 traces, 0.5 a second",
     ]
+
+
+@pytest.mark.slow
+def test_workers_too_cut_what_stands_before_a_broken_line(traces: Path, tiny_model_dir: Path) -> None:
+    with open(traces, "a", encoding="utf-8") as file:
+        file.write('{"question": "?"}\n')
+    results = cut_batches(batched(iterate_traces(traces), 2), config_for(traces, tiny_model_dir, workers=2))
+    seen: list[str] = []
+    with pytest.raises(DataError, match="traces.jsonl:14: needs a text under 'cot'"):
+        for batch in results:
+            seen += [cuts.records[0].trace_id for cuts in batch]
+    assert seen == [f"t{number}" for number in range(13)]

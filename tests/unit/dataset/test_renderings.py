@@ -109,3 +109,9 @@ def test_compressions_that_do_not_belong_to_the_traces_are_refused() -> None:
         collect([TWO, TWO])
     with pytest.raises(DataError, match="t-1 is shorter"):
         collect([make_compression(0.6, [(0, 13)]).model_copy(update={"kept": [(0, 99)]})])
+
+
+def test_a_compression_at_a_threshold_is_refused() -> None:
+    cut = make_compression(0.3, [(33, 44)], target_ratio=None, threshold=0.5)
+    with pytest.raises(DataError, match="trace t-1 is cut at a threshold; compress it again with ratios"):
+        collect([cut])
