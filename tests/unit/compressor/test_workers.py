@@ -60,6 +60,7 @@ def test_workers_write_the_same_and_a_killed_run_of_theirs_resumes_to_the_same(
     assert not multiprocessing.active_children()
 
 
+@pytest.mark.slow
 def test_what_is_wrong_with_a_model_is_said_by_the_workers_too(traces: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     config = config_for(traces, tmp_path / "empty", workers=2)
