@@ -6,8 +6,7 @@ know.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from extracot.text.delimited import DelimitedSpan
 
@@ -33,9 +32,8 @@ _TOKEN: Final = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A piece of text between white space and other tokens."""
+class Token(NamedTuple):
+    """A piece of text between white space and other tokens; a tuple, since there are as many as words."""
 
     kind: str
     """A group name of the pattern above; `marked` is a delimited formula, `barrier` ends every expression."""

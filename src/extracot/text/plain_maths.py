@@ -118,6 +118,9 @@ class _Parser:
     def __init__(self, text: str, tokens: list[Token]) -> None:
         self.text = text
         self.tokens = tokens
+        # Looked up many times for every token.
+        self._kinds = [token.kind for token in tokens]
+        self._words = [token.text.lower() if token.kind == "word" else "" for token in tokens]
         self._closing = self._match_brackets()
 
     def _match_brackets(self) -> dict[int, int]:
@@ -143,11 +146,11 @@ class _Parser:
         return pairs
 
     def _kind(self, k: int) -> str:
-        return self.tokens[k].kind if 0 <= k < len(self.tokens) else "end"
+        return self._kinds[k] if 0 <= k < len(self._kinds) else "end"
 
     def _word(self, k: int) -> str:
         """The lower-cased word at `k`, empty if there is none."""
-        return self.tokens[k].text.lower() if self._kind(k) == "word" else ""
+        return self._words[k] if 0 <= k < len(self._words) else ""
 
     def _glued(self, k: int) -> bool:
         """Whether token `k` starts where token `k - 1` ends."""
@@ -212,8 +215,11 @@ class _Parser:
         return self._word(behind - 2) == "added"
 
     def _spelled(self, k: int, phrases: tuple[tuple[str, ...], ...]) -> int | None:
+        first = self._word(k)
+        if not first:
+            return None
         for phrase in phrases:
-            if all(self._word(k + i) == word for i, word in enumerate(phrase)):
+            if phrase[0] == first and all(self._word(k + i) == word for i, word in enumerate(phrase)):
                 return k + len(phrase)
         return None
 
