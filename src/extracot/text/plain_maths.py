@@ -283,6 +283,9 @@ class _Parser:
         left, right = self._glued(k), self._glued(k + 1)
         if token.text == "**":
             return left and right
+        if token.text == "*" and right and self._kind(k - 1) in ("number", "close") and self._kind(k + 1) == "number":
+            # `15 *8 = 120` is a product; in `the *8* best` the mark closes again.
+            return left or not (self._glued(k + 2) and self.tokens[k + 2].text in ("*", "**"))
         if token.text in ("*", "–"):
             return left == right
         if token.text == "^":

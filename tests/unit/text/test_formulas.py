@@ -37,6 +37,10 @@ def test_delimited_formulas_are_found_whole(text: str, expected: list[str]) -> N
     ("text", "expected"),
     [
         ("then 4 * 5 * 6 = 120, so", ["4 * 5 * 6 = 120"]),
+        ("per day: 500 *24 = 12,000 minutes", ["500 *24 = 12,000 minutes"]),
+        ("So 20,000 *1.2089≈24,178", ["20,000 *1.2089≈24,178"]),
+        ("takes (4 + 5) *8 = 72", ["(4 + 5) *8 = 72"]),
+        ("of 15 *8* are the best", []),
         ("x = -6 ± √109", ["x = -6 ± √109"]),
         ("3/4 of 20 is easy", ["3/4 of 20"]),
         ("360 divided by 6 is 60. That is", ["360 divided by 6 is 60"]),
