@@ -6,7 +6,8 @@ the same tokens are compared. Alone, a formula would hardly be missed: verbose t
 in checks, and a language model reads it there.
 
 Source: METHOD section 6.1 ("attribution"); the chaining is ours. Cost: one forward pass over the whole
-sequence per formula. Not covered: the influence of prose, whose tiers follow from the formulas as in slicing.
+sequence per formula; `gradient.py` estimates the same from one forward pass and a backward pass per needed formula.
+Not covered: the influence of prose, whose tiers follow from the formulas as in slicing.
 """
 
 from bisect import bisect_right
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import torch
 
 from extracot.annotate.annotator import Graded, check_needed, concluded_answer
+from extracot.annotate.gradient import gradient_importance
 from extracot.annotate.influence import chain_influence
 from extracot.errors import DataError, ModelError
 from extracot.models.prompts import PromptFormat
@@ -45,10 +47,27 @@ class EncodedTrace:
     n_units: int
 
 
-class AttributionAnnotator:
-    """Chained leave-one-out attribution under one causal language model."""
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """How important the formulas of one trace are to a model."""
 
-    name = "attribution"
+    answer: str
+    """What the trace concludes."""
+    units: list[Unit]
+    statements: Statements
+    """Of the units."""
+    formulas: list[int]
+    """[F] units that say something new."""
+    importance: list[float]
+    """[F] chained influence on the answer, in [0, 1]."""
+    needed: set[int]
+    """Those of the formulas that count as needed."""
+    n_forward_tokens: int
+    """Tokens that the model read for it, padding included; those of a backward pass once more."""
+
+
+class AttributionAnnotator:
+    """Chained attribution under one causal language model."""
 
     def __init__(
         self,
@@ -56,6 +75,7 @@ class AttributionAnnotator:
         tokenizer: "PreTrainedTokenizerBase",
         prompt_format: PromptFormat,
         *,
+        method: Literal["leave_one_out", "gradient"] = "leave_one_out",
         prose: Literal["word", "clause"],
         influence_cap_nats: float,
         needed_influence: float,
@@ -70,7 +90,10 @@ class AttributionAnnotator:
             raise ModelError(
                 "attribution needs character offsets of tokens; give the model a fast tokenizer.json"
             )
-        self._model = model
+        self.name = "attribution" if method == "leave_one_out" else f"attribution:{method}"
+        self._method = method
+        # Gradients are taken with respect to embeddings; those of weights would double the cost of a backward pass.
+        self._model = model.requires_grad_(False)
         self._tokenizer = tokenizer
         self._prompt_format = prompt_format
         self._prose: Literal["word", "clause"] = prose
@@ -79,11 +102,26 @@ class AttributionAnnotator:
         self._max_batch_tokens = max_batch_tokens
 
     def annotate(self, trace: Trace) -> Graded:
-        """Grade one trace. A formula is needed from `needed_influence` on, or where none gets there if no other has
-        more influence than it; so is the box with the answer.
+        """Grade one trace: the needed formulas, and the box with the answer.
 
         Raises:
             DataError: no answer, no formula, nothing needed, or longer than the model reads.
+        """
+        found = self.attribute(trace)
+        check_needed(found.needed, found.answer)
+        needed = set(found.needed)
+        final = answer_unit(trace.cot, found.units, found.answer)
+        if final is not None and "\\boxed" in found.units[final].of(trace.cot):
+            needed.add(final)
+        importance = tiered_importance(trace.question, found.units, found.statements, needed)
+        return Graded(found.units, importance, found.n_forward_tokens)
+
+    def attribute(self, trace: Trace) -> Attribution:
+        """Measure the formulas of one trace. One is needed from `needed_influence` on, or where none gets there if no
+        other has more influence than it.
+
+        Raises:
+            DataError: no answer, no formula, or longer than the model reads.
         """
         answer = concluded_answer(trace)
         units = segment(trace.cot, self._prose)
@@ -98,18 +136,20 @@ class AttributionAnnotator:
         groups = [(i, *restatements(statements, i)) for i in formulas]
         prompt = self._prompt_format.render(self._tokenizer, trace.question, None)
         encoded = encode_trace(self._tokenizer, prompt, trace.cot, trace.response, answer, units)
-        influence, n_forward_tokens = leave_one_out(
-            self._model, encoded, groups, self._max_batch_tokens, self._tokenizer.pad_token_id or 0
-        )
-        chained = chain_influence(influence, self._cap)
+        check_length(self._model, encoded)
+        if self._method == "gradient":
+            chained, n_forward_tokens = gradient_importance(
+                self._model, encoded, groups, self._cap, self._needed_influence
+            )
+        else:
+            influence, n_forward_tokens = leave_one_out(
+                self._model, encoded, groups, self._max_batch_tokens, self._tokenizer.pad_token_id or 0
+            )
+            chained = chain_influence(influence, self._cap)
         # Where the question all but states the answer nothing is missed much; the most missed formula it is then.
         threshold = min(self._needed_influence, max(chained))
         needed = {i for i, value in zip(formulas, chained, strict=True) if value >= threshold > 0}
-        check_needed(needed, answer)
-        final = answer_unit(trace.cot, units, answer)
-        if final is not None and "\\boxed" in units[final].of(trace.cot):
-            needed.add(final)
-        return Graded(units, tiered_importance(trace.question, units, statements, needed), n_forward_tokens)
+        return Attribution(answer, units, statements, formulas, chained, needed, n_forward_tokens)
 
 
 def restatements(statements: Statements, formula: int) -> list[int]:
@@ -182,6 +222,14 @@ def encode_trace(
     return EncodedTrace([*prompt_ids, *encoding["input_ids"]], unit_of_token, len(units))
 
 
+def check_length(model: "PreTrainedModel", encoded: EncodedTrace) -> None:
+    """Refuse (DataError) a sequence that is longer than the model's positions."""
+    n_tokens = len(encoded.token_ids)
+    limit = getattr(model.config, "max_position_embeddings", None)
+    if isinstance(limit, int) and n_tokens > limit:
+        raise DataError(f"{n_tokens} tokens with prompt and answer; the model reads {limit}")
+
+
 @torch.no_grad()
 def leave_one_out(
     model: "PreTrainedModel",
@@ -205,12 +253,9 @@ def leave_one_out(
         included.
 
     Raises:
-        DataError: the sequence is longer than the model's positions, or than its memory.
+        DataError: the sequence does not fit in memory.
     """
     n_tokens = len(encoded.token_ids)
-    limit = getattr(model.config, "max_position_embeddings", None)
-    if isinstance(limit, int) and n_tokens > limit:
-        raise DataError(f"{n_tokens} tokens with prompt and answer; the model reads {limit}")
     sequences = [list(range(n_tokens))]
     sequences += [[t for t in range(n_tokens) if encoded.unit_of_token[t] not in group] for group in groups]
     batch_size = max(1, max_batch_tokens // n_tokens)

@@ -25,6 +25,9 @@ class AnnotateConfig(StageConfig):
     """For `annotator: attribution`, a causal language model: a folder, a hub name, or `toy`."""
     prompt_format: PromptFormat | None = None
     """For attribution, what stands around a question; null takes the model's own, or the bare question."""
+    method: Literal["leave_one_out", "gradient"] = "leave_one_out"
+    """For attribution. leave_one_out: delete every formula in turn and measure. gradient: estimate that from one
+    forward pass and a backward pass per needed formula; cheaper on long texts, and much less accurate."""
     influence_cap_nats: float = Field(default=4.0, gt=0)
     """For attribution: a drop of log-probability this large counts as full influence; ours, as in the probe
     that put chained attribution at .84 average precision in a toy world."""
@@ -46,4 +49,6 @@ class AnnotateConfig(StageConfig):
             )
         if self.annotator == "slice" and self.model is not None:
             raise ConfigError("annotator slice uses no model; drop the key, or set annotator=attribution")
+        if self.annotator != "attribution" and self.method != "leave_one_out":
+            raise ConfigError(f"annotator {self.annotator} has no method; drop the key, or set annotator=attribution")
         return self

@@ -1,6 +1,6 @@
 """From pairwise influence to importance for the answer. Pure arithmetic."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 
 def chain_influence(influence_FF: Sequence[Sequence[float]], cap: float) -> list[float]:
@@ -19,10 +19,31 @@ def chain_influence(influence_FF: Sequence[Sequence[float]], cap: float) -> list
     Returns:
         [F], each in [0, 1].
     """
-    n = len(influence_FF)
-    importance = [0.0] * n + [1.0]
-    for j in range(n - 1, -1, -1):
-        importance[j] = max(
-            min(max(influence_FF[j][i], 0.0), cap) / cap * importance[i] for i in range(j + 1, n + 1)
-        )
-    return importance[:n]
+    return chain_on_demand(lambda i: [row[i] for row in influence_FF], len(influence_FF), cap)
+
+
+def chain_on_demand(
+    column_of: Callable[[int], Sequence[float]], n_formulas: int, cap: float, floor: float = 0.0
+) -> list[float]:
+    """As `chain_influence`, asking for one column at a time, and for those alone that can matter.
+
+    A chain is worth no more than any of its ends, so what leads to a formula below `floor` stays below it too.
+
+    Args:
+        column_of: influence on formula `i` (or on the answer, `n_formulas`) of every formula; those of `i` and later
+            ones are not read. Called in descending order, at most once each.
+        n_formulas: F.
+        cap: as in `chain_influence`.
+        floor: influences on formulas with less importance are not asked for.
+
+    Returns:
+        [F]; exact from `floor` on, and the largest one always; below it a lower bound.
+    """
+    importance = [0.0] * n_formulas + [1.0]
+    for i in range(n_formulas, 0, -1):
+        if importance[i] <= 0.0 or importance[i] < floor:
+            continue
+        column = column_of(i)
+        for j in range(i):
+            importance[j] = max(importance[j], min(max(column[j], 0.0), cap) / cap * importance[i])
+    return importance[:n_formulas]

@@ -80,6 +80,7 @@ def load_annotator(config: AnnotateConfig) -> Annotator:
         load_causal_lm(config.model, dtype=config.dtype, device=config.device),
         load_tokenizer(config.model),
         config.prompt_format or prompt_format_of(config.model),
+        method=config.method,
         prose=config.prose,
         influence_cap_nats=config.influence_cap_nats,
         needed_influence=config.needed_influence,
