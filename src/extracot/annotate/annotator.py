@@ -28,13 +28,20 @@ class Annotator(Protocol):
 
     name: str
     """Rides on every annotation."""
+    n_at_once: int
+    """How many traces it may be given at once, each from a thread of its own; with 1 there are no threads."""
 
     def annotate(self, trace: Trace) -> Graded:
         """Grade one trace.
 
         Raises:
             DataError: it cannot; says why. Never an empty or all-zero grading instead.
+            StageError: it cannot, nor could it grade any other trace.
         """
+        ...
+
+    def stop(self) -> None:
+        """Begin nothing further for traces in other threads; called when the stage is left, however it ends."""
         ...
 
 
@@ -42,6 +49,7 @@ class SliceAnnotator:
     """Dependency slicing, see `text/slicing.py`."""
 
     name = "slice"
+    n_at_once = 1
 
     def __init__(self, prose: Literal["word", "clause"]) -> None:
         self._prose = prose
@@ -54,6 +62,9 @@ class SliceAnnotator:
         needed = needed_units(trace.question, trace.cot, answer, units, statements)
         check_needed(needed, answer)
         return Graded(units, tiered_importance(trace.question, units, statements, needed))
+
+    def stop(self) -> None:
+        """See `Annotator.stop`."""
 
 
 def concluded_answer(trace: Trace) -> str:

@@ -69,6 +69,8 @@ class Attribution:
 class AttributionAnnotator:
     """Chained attribution under one causal language model."""
 
+    n_at_once = 1
+
     def __init__(
         self,
         model: "PreTrainedModel",
@@ -150,6 +152,9 @@ class AttributionAnnotator:
         threshold = min(self._needed_influence, max(chained))
         needed = {i for i, value in zip(formulas, chained, strict=True) if value >= threshold > 0}
         return Attribution(answer, units, statements, formulas, chained, needed, n_forward_tokens)
+
+    def stop(self) -> None:
+        """See `Annotator.stop`."""
 
 
 def restatements(statements: Statements, formula: int) -> list[int]:

@@ -1,13 +1,22 @@
-"""The `annotate` stage: one trace at a time, one annotation per trace, resumable by trace id."""
+"""The `annotate` stage: one annotation per trace, in the order of the traces, resumable by trace id."""
 
+import os
 import time
 from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
+from typing import Literal
 
 from extracot.annotate.annotator import Annotator, SliceAnnotator
-from extracot.annotate.config import AnnotateConfig
-from extracot.errors import DataError, UsageError
+from extracot.annotate.calls import CallLedger
+from extracot.annotate.chat import ChatEndpoint
+from extracot.annotate.config import AnnotateConfig, LlmConfig
+from extracot.annotate.in_order import map_in_order
+from extracot.annotate.llm import AskSettings, LlmAnnotator
+from extracot.annotate.pacing import Pacer
+from extracot.errors import ConfigError, DataError, UsageError
 from extracot.io.jsonl import JsonlWriter, read_records
 from extracot.io.manifest import Manifest
 from extracot.io.run_directory import RunDirectory
@@ -16,6 +25,7 @@ from extracot.records.trace import Trace, iterate_traces
 from extracot.text.slicing import NEEDED
 
 RECORDS = "annotations.jsonl"
+CALLS = "calls.jsonl"
 _SECONDS_BETWEEN_REPORTS = 10.0
 
 
@@ -23,23 +33,34 @@ def run(config: AnnotateConfig, run_dir: RunDirectory) -> Manifest:
     """Annotate a file of traces.
 
     Writes records/annotations.jsonl: one row per trace. A trace that cannot be annotated gives a failed row
-    and is counted. Rows of an earlier attempt are not made again.
+    and is counted. Rows of an earlier attempt are not made again. `annotator: llm` also writes
+    records/calls.jsonl: one row per request; what a killed attempt was answered is not asked again.
+
+    Raises:
+        ConfigError: the key of a teacher is not in its environment variable.
+        StageError: a teacher that no trace can be sent to; what was annotated stays, for a resume.
     """
     if run_dir.is_complete:
         return run_dir.manifest
-    annotator = load_annotator(config)
     path = run_dir.records(RECORDS)
     tally = Tally()
     cost = Counter(n_traces=0, n_forward_tokens=0)
-    started_s = reported_s = time.monotonic()
-    cpu_started_s = time.process_time()
-    with JsonlWriter(path) as writer:  # opened first: it removes a torn last line
+    ledger: CallLedger | None = None
+    with ExitStack() as stack:
+        if config.llm is not None:
+            read_key(config.llm)  # before anything is written
+            ledger = stack.enter_context(CallLedger(run_dir.records(CALLS)))
+        annotator = load_annotator(config, ledger, run_dir.log)
+        stack.callback(annotator.stop)
+        started_s = reported_s = time.monotonic()
+        cpu_started_s = time.process_time()
+        writer = stack.enter_context(JsonlWriter(path))  # opened first: it removes a torn last line
         for record in read_records(path, Annotation):
             tally.add(record)
-        for trace in islice(iterate_traces(config.traces), config.limit):
-            if trace.id in tally.trace_ids:
-                continue
-            record, n_forward_tokens = annotate_trace(annotator, trace)
+        done = frozenset(tally.trace_ids)
+        owed = (trace for trace in islice(iterate_traces(config.traces), config.limit) if trace.id not in done)
+        annotated = map_in_order(lambda trace: annotate_trace(annotator, trace), owed, annotator.n_at_once)
+        for record, n_forward_tokens in annotated:
             writer.write(record)
             tally.add(record)
             cost.update(n_traces=1, n_forward_tokens=n_forward_tokens)
@@ -52,11 +73,18 @@ def run(config: AnnotateConfig, run_dir: RunDirectory) -> Manifest:
         f"{tally.outcomes['ok']} annotations, {tally.outcomes['failed']} failed; "
         f"needed: {summary['needed_units']} of units, {summary['needed_chars']} of characters"
     )
+    if ledger is not None:
+        summary |= ledger.summary
+        run_dir.log(
+            f"{summary['calls_n']} requests, {summary['calls_n_failed']} failed; "
+            f"{summary['calls_n_prompt_tokens']} + {summary['calls_n_completion_tokens']} tokens, "
+            f"price {summary['calls_price']}"
+        )
     model_folder = [config.model] if config.model and Path(config.model).is_dir() else []
     return run_dir.finish(
         inputs=[config.traces, *model_folder],
-        outputs=[path],
-        counts=dict(tally.outcomes),
+        outputs=[path] if ledger is None else [path, run_dir.records(CALLS)],
+        counts={**tally.outcomes, **(ledger.counts if ledger is not None else {})},
         seeds={},
         **summary,
         # Of this attempt alone: what was annotated before was paid for then.
@@ -67,10 +95,17 @@ def run(config: AnnotateConfig, run_dir: RunDirectory) -> Manifest:
     )
 
 
-def load_annotator(config: AnnotateConfig) -> Annotator:
-    """The annotator that a config asks for, its model loaded."""
+def load_annotator(
+    config: AnnotateConfig, ledger: CallLedger | None = None, log: Callable[[str], None] = lambda _: None
+) -> Annotator:
+    """The annotator that a config asks for, its model loaded; `llm` needs a ledger to write its requests to."""
     if config.annotator == "slice":
         return SliceAnnotator(config.prose)
+    if config.annotator == "llm":
+        assert config.llm is not None, "the config checks this"
+        if ledger is None:
+            raise UsageError("annotator llm needs a ledger: load_annotator(config, CallLedger(path))")
+        return _load_llm(config.llm, config.prose, ledger, log)
     from extracot.annotate.attribution import AttributionAnnotator  # torch takes seconds to load
     from extracot.models.knob import prompt_format_of
     from extracot.models.load import load_causal_lm, load_tokenizer
@@ -86,6 +121,59 @@ def load_annotator(config: AnnotateConfig) -> Annotator:
         needed_influence=config.needed_influence,
         max_batch_tokens=config.max_batch_tokens,
     )
+
+
+def _load_llm(
+    llm: LlmConfig, prose: Literal["word", "clause"], ledger: CallLedger, log: Callable[[str], None]
+) -> Annotator:
+    prompt_price, completion_price = llm.prompt_price_per_million, llm.completion_price_per_million
+    return LlmAnnotator(
+        ChatEndpoint(f"{llm.base_url.rstrip('/')}/chat/completions", read_key(llm), llm.timeout_s),
+        AskSettings(
+            model=llm.model,
+            structured=llm.structured,
+            max_tokens=llm.max_tokens,
+            temperature=llm.temperature,
+            retry_temperature=llm.retry_temperature,
+            extra_body=llm.extra_body,
+            chunk_units=llm.chunk_units,
+            chunk_chars=llm.chunk_chars,
+            max_attempts=llm.max_attempts,
+            first_wait_s=llm.first_wait_s,
+            max_wait_s=llm.max_wait_s,
+            stop_after_failures=llm.stop_after_failures,
+            prices_per_million=None
+            if prompt_price is None or completion_price is None
+            else (prompt_price, completion_price),
+        ),
+        ledger,
+        Pacer(llm.requests_per_minute),
+        prose=prose,
+        n_at_once=llm.concurrency,
+        key_hint=f"put a valid one into {llm.api_key_env}, then --resume"
+        if llm.api_key_env is not None
+        else "name the variable that holds it with --set llm.api_key_env=NAME",
+        log=log,
+    )
+
+
+def read_key(llm: LlmConfig) -> str | None:
+    """The key, from the environment variable that the config names; None where it names none.
+
+    Raises:
+        ConfigError: the variable is not set, empty, or holds what no HTTP header can.
+    """
+    if llm.api_key_env is None:
+        return None
+    key = os.environ.get(llm.api_key_env, "").strip()
+    if not key:
+        raise ConfigError(
+            f"llm.api_key_env names {llm.api_key_env}, which is not set; export it, "
+            "or set llm.api_key_env=null for a server without keys"
+        )
+    if not (key.isascii() and key.isprintable()):
+        raise ConfigError(f"the key in {llm.api_key_env} has characters that no key has; export it again")
+    return key
 
 
 def annotate_trace(annotator: Annotator, trace: Trace) -> tuple[Annotation, int]:

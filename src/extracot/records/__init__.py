@@ -8,11 +8,13 @@ from extracot.records.problem import Problem, load_problems, problem_id
 from extracot.records.record import Record
 from extracot.records.score import Score
 from extracot.records.sft_example import SftExample
+from extracot.records.teacher_call import CallOutcome, TeacherCall
 from extracot.records.trace import Trace, iterate_traces, load_traces
 from extracot.records.unit_scores import UnitScores
 
 __all__ = [
     "Annotation",
+    "CallOutcome",
     "Compression",
     "Outcome",
     "Problem",
@@ -20,6 +22,7 @@ __all__ = [
     "Score",
     "SftExample",
     "TeacherBudget",
+    "TeacherCall",
     "Trace",
     "UnitScores",
     "iterate_traces",

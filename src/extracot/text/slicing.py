@@ -22,7 +22,7 @@ from extracot.text.statements import Statements, read_statements
 from extracot.text.units import Unit, UnitKind
 
 NEEDED: Final = 1.0
-"""A formula or value on the way to the answer. Nothing else reaches this tier."""
+"""A formula or value on the way to the answer; of a teacher's choice (`annotate/llm.py`), whatever it keeps."""
 BESIDE_NEEDED: Final = 0.75
 """Prose of a sentence that holds a needed unit, or that says in words what such a sentence came to."""
 NEW: Final = 0.5

@@ -10,6 +10,7 @@ from extracot import errors
 from extracot.io.jsonl import read_records
 from extracot.records import (
     Annotation,
+    CallOutcome,
     Compression,
     Outcome,
     Problem,
@@ -17,6 +18,7 @@ from extracot.records import (
     Score,
     SftExample,
     TeacherBudget,
+    TeacherCall,
     Trace,
     UnitScores,
 )
@@ -102,7 +104,23 @@ SCORE = Score(
     answer="2",
     sample=0,
 )
-RECORDS = [PROBLEM, TRACE, ANNOTATION, COMPRESSION, UNIT_SCORES, SFT_EXAMPLE, BUDGET, SCORE]
+CALL = TeacherCall(
+    trace_id="t-1",
+    chunk=0,
+    n_chunks=1,
+    attempt=1,
+    digest="0" * 64,
+    outcome=CallOutcome.OK,
+    error=None,
+    status=200,
+    keep=[(0, 1)],
+    n_outside=0,
+    latency_s=0.5,
+    n_prompt_tokens=100,
+    n_completion_tokens=10,
+    price=None,
+)
+RECORDS = [PROBLEM, TRACE, ANNOTATION, CALL, COMPRESSION, UNIT_SCORES, SFT_EXAMPLE, BUDGET, SCORE]
 
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda record: type(record).__name__)
