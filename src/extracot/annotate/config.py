@@ -97,7 +97,7 @@ class AnnotateConfig(StageConfig):
     """For attribution, what stands around a question; null takes the model's own, or the bare question."""
     method: Literal["leave_one_out", "gradient"] = "leave_one_out"
     """For attribution. leave_one_out: delete every formula in turn and measure. gradient: estimate that from one
-    forward pass and a backward pass per needed formula; cheaper on long texts, and much less accurate."""
+    forward pass and a backward pass per needed formula; much less accurate, and no faster on the short toy texts."""
     influence_cap_nats: float = Field(default=4.0, gt=0)
     """For attribution: a drop of log-probability this large counts as full influence; ours, as in the probe
     that put chained attribution at .84 average precision in a toy world."""
