@@ -48,7 +48,8 @@ class Compressor:
             prose: whether prose is dropped by words or by clauses. Words meet the ratio to the token, clauses
                 leave text that can be read, and learnt.
             resolution: scores closer than this count as equal, see `rank_units`.
-            is_readable: clauses go with what they lean on, see `leaning.py`; False takes the scores as they are.
+            is_readable: clauses go with what they lean on (see `leaning.py`), and lines that would run together are
+                kept apart; False takes the scores and the white space as they are.
         """
         self.scorer = scorer
         self.prose: Literal["word", "clause"] = prose
@@ -62,6 +63,7 @@ class Compressor:
         *,
         prose: Literal["word", "clause"] = "clause",
         resolution: float = 0.05,
+        is_readable: bool = True,
         device: str | None = None,
     ) -> Self:
         """A compressor with a trained scorer.
@@ -70,6 +72,7 @@ class Compressor:
             name_or_folder: a folder written by `extracot train-compressor`, or any token classifier by its hub name.
             prose: see `__init__`.
             resolution: see `__init__`.
+            is_readable: see `__init__`.
             device: torch device; None takes the GPU where there is one.
 
         Raises:
@@ -77,7 +80,8 @@ class Compressor:
         """
         from extracot.compressor.scorers.encoder import EncoderScorer  # torch takes seconds to load
 
-        return cls(EncoderScorer.from_pretrained(name_or_folder, device=device), prose=prose, resolution=resolution)
+        scorer = EncoderScorer.from_pretrained(name_or_folder, device=device)
+        return cls(scorer, prose=prose, resolution=resolution, is_readable=is_readable)
 
     def compress(
         self,
@@ -201,7 +205,10 @@ class Compressor:
             if threshold is not None:
                 kept.append([unit in forced or score >= threshold for unit, score in enumerate(scores)])
             spans.append([kept_spans(bounds, flags) for flags in kept])
-        texts = [[join_spans(passage.cot, kept) for kept in row] for passage, row in zip(passages, spans, strict=True)]
+        texts = [
+            [join_spans(passage.cot, kept, adds_line_ends=self.is_readable) for kept in row]
+            for passage, row in zip(passages, spans, strict=True)
+        ]
         formulas = [[(unit.start, unit.end) for unit in own if unit.kind is UnitKind.FORMULA] for own in scored]
         targets = [*ratios, *([] if threshold is None else [None])]
         n_tokens = [len(own) for own in offsets]

@@ -35,6 +35,9 @@ class CompressConfig(StageConfig):
     resolution: float = Field(default=0.05, ge=0)
     """Scores are rounded to multiples of this and ties go to the right, so that contiguous text is kept; 0 is
     off. Without effect on `random` and `generic`."""
+    is_readable: bool = True
+    """Clauses, list marks and headings go with what they lean on, and lines that would run together are kept apart.
+    False takes the scores and the white space as they are, as `random` and `generic` always do."""
     with_question: bool = True
     """False hides the question from the scorer, as an ablation."""
     seed: int = 0

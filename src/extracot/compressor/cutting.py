@@ -99,7 +99,11 @@ def load_compressor(config: CompressConfig) -> BatchCompressor:
     if config.scorer == "encoder":
         assert config.compressor is not None, "the config checks this"
         return Compressor.from_pretrained(
-            config.compressor, prose=config.prose, resolution=config.resolution, device=config.device
+            config.compressor,
+            prose=config.prose,
+            resolution=config.resolution,
+            is_readable=config.is_readable,
+            device=config.device,
         )
     if config.scorer == "generic":
         from extracot.compressor.scorers.generic import GenericCompressor  # torch takes seconds to load
@@ -108,7 +112,9 @@ def load_compressor(config: CompressConfig) -> BatchCompressor:
     if config.scorer == "slice":
         from extracot.compressor.scorers.slicing import SliceScorer
 
-        return Compressor(SliceScorer(), prose=config.prose, resolution=config.resolution)
+        return Compressor(
+            SliceScorer(), prose=config.prose, resolution=config.resolution, is_readable=config.is_readable
+        )
     # Rounding random scores would favour the right end of the text among equals, and what leans on others would
     # not be deleted at random.
     return Compressor(RandomScorer(config.seed), prose=config.prose, resolution=0, is_readable=False)

@@ -30,7 +30,7 @@ def kept_spans(units: Sequence[Span], kept: Sequence[bool]) -> list[Span]:
     return spans
 
 
-def join_spans(text: str, spans: Sequence[Span]) -> str:
+def join_spans(text: str, spans: Sequence[Span], *, adds_line_ends: bool = True) -> str:
     """The spans of a text one after the other, each as it stands with the white space it begins with.
 
     Only white space is ever touched, at both ends of the result, where it is stripped, and at a seam, where
@@ -45,6 +45,7 @@ def join_spans(text: str, spans: Sequence[Span]) -> str:
     Args:
         text: the whole text.
         spans: ascending, not touching (see `kept_spans`).
+        adds_line_ends: False leaves out the second of these rules but for pieces without white space at the seam.
     """
     pieces: list[str] = []
     previous_end = 0
@@ -56,7 +57,7 @@ def join_spans(text: str, spans: Sequence[Span]) -> str:
             lead = piece[: len(piece) - len(body)]
             if "\n" not in lead and body:
                 is_apart = bool(lead) or any(character.isspace() for character in dropped)
-                if is_apart and _needs_line_end(pieces[-1], dropped):
+                if adds_line_ends and is_apart and _needs_line_end(pieces[-1], dropped):
                     piece = "\n" + body
                 elif not lead and (is_apart or _needs_blank(pieces[-1][-1], body[0])):
                     piece = ("\n" if "\n" in dropped else " ") + body
