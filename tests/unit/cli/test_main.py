@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import extracot
-from extracot.cli import stage_command
+from extracot.cli import config_command, stage_command
 from extracot.cli.main import main
 from extracot.errors import StageError
 from extracot.io import config as config_module
@@ -52,7 +52,7 @@ def stages(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     presets.mkdir()
     (presets / "toy-sample.yaml").write_text("# toy-sample: a try\nstage: sample\nscorer: random\n")
     monkeypatch.setattr(config_module, "PRESETS_FOLDER", presets)
-    monkeypatch.setattr("extracot.cli.config_command.PRESETS_FOLDER", presets)
+    monkeypatch.setattr(config_command, "PRESETS_FOLDER", presets)
     monkeypatch.chdir(tmp_path)
 
 
