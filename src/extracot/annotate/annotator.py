@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 from extracot.errors import DataError
 from extracot.records.trace import Trace
 from extracot.text.answers import last_boxed
-from extracot.text.slicing import needed_units, tiered_importance
+from extracot.text.slicing import discount_checks, needed_units, tiered_importance
 from extracot.text.statements import read_statements
 from extracot.text.units import Unit, segment
 
@@ -51,8 +51,9 @@ class SliceAnnotator:
     name = "slice"
     n_at_once = 1
 
-    def __init__(self, prose: Literal["word", "clause"]) -> None:
+    def __init__(self, prose: Literal["word", "clause"], discount_checks: bool = False) -> None:
         self._prose = prose
+        self._discount_checks = discount_checks
 
     def annotate(self, trace: Trace) -> Graded:
         """See `Annotator.annotate`."""
@@ -61,7 +62,10 @@ class SliceAnnotator:
         statements = read_statements(trace.cot, units)
         needed = needed_units(trace.question, trace.cot, answer, units, statements)
         check_needed(needed, answer)
-        return Graded(units, tiered_importance(trace.question, units, statements, needed))
+        importance = tiered_importance(trace.question, units, statements, needed)
+        if self._discount_checks:
+            importance = discount_checks(importance, statements, needed, answer)
+        return Graded(units, importance)
 
     def stop(self) -> None:
         """See `Annotator.stop`."""

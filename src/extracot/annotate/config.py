@@ -89,6 +89,9 @@ class AnnotateConfig(StageConfig):
     missed by a language model, chained back from the answer. llm: ask a model behind a chat endpoint."""
     prose: Literal["word", "clause"] = "clause"
     """What a unit of prose is; compress with the same."""
+    discount_checks: bool = False
+    """For slice: what stands behind the derivation of the answer and is not needed goes to the lowest tier, and
+    what merely repeats something before it does not. For real traces, half of which is checks."""
     limit: int | None = Field(default=None, ge=1)
     """Stop after this many traces; null takes all."""
     model: str | None = None
@@ -119,6 +122,8 @@ class AnnotateConfig(StageConfig):
                 "annotator attribution needs a language model; give one with --set model=toy, "
                 "or take --set annotator=slice, which needs none"
             )
+        if self.annotator == "attribution" and self.discount_checks:
+            raise ConfigError("discount_checks is for annotator slice; drop the key")
         if self.annotator == "slice" and self.model is not None:
             raise ConfigError("annotator slice uses no model; drop the key, or set annotator=attribution")
         if self.annotator != "attribution" and self.method != "leave_one_out":

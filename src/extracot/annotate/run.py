@@ -100,7 +100,7 @@ def load_annotator(
 ) -> Annotator:
     """The annotator that a config asks for, its model loaded; `llm` needs a ledger to write its requests to."""
     if config.annotator == "slice":
-        return SliceAnnotator(config.prose)
+        return SliceAnnotator(config.prose, config.discount_checks)
     if config.annotator == "llm":
         assert config.llm is not None, "the config checks this"
         if ledger is None:

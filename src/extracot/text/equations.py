@@ -87,7 +87,11 @@ _REPLACEMENTS: Final = (
     (re.compile(r"\\gt(?![A-Za-z])"), ">"),
     (re.compile(r"\\in(?![A-Za-z])"), "∈"),
     (re.compile(r"\\%"), "%"),
+    (re.compile(r"\\pi(?![A-Za-z])"), "π"),
+    (re.compile(r"\^\s*(?:\{\s*\\circ\s*\}|\\circ(?![A-Za-z]))|\\degree(?![A-Za-z])"), "°"),
+    (re.compile(r"\bsqrt\s*\(([^()]*)\)|√\s*(\d+(?:\.\d+)?|[^\W\d_])(?!\w)"), r"√(\1\2)"),
 )
+_SUPERSCRIPTS: Final = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 _FUNCTION_NAMES: Final = word_set(
     """
     sin cos tan log ln exp sqrt gcd lcm max min mod squared cubed of per
@@ -106,11 +110,17 @@ def parse_value(text: str) -> Fraction | None:
 
 
 def numbers_in(text: str) -> list[Fraction]:
-    """Every number of a prose passage, in order; a sign counts only behind a space or at the start."""
+    """Every number of a prose passage, in order; a sign counts only behind a space or at the start.
+
+    A fraction in lowest terms (`3/4`) is a number, and so are its two parts behind it.
+    """
     plain = _THOUSANDS.sub("", text)
-    return [
-        Fraction(match.group()) for match in re.finditer(rf"(?:(?<=\s)-|^-)?(?<![\w.])(?:{_NUMBER})", plain)
-    ]
+    numbers: list[Fraction] = []
+    for match in re.finditer(rf"(?:(?<=\s)-|^-)?(?<![\w.])(?:{_NUMBER})(?=(/\d+(?![\w/]|\.\d))?)", plain):
+        fraction = _value_of(match.group() + match[1]) if match[1] else None
+        numbers += [] if fraction is None else [fraction]
+        numbers.append(Fraction(match.group()))
+    return numbers
 
 
 def equation_sides(formula_text: str) -> Equation | None:
@@ -248,6 +258,8 @@ def _contents(side: str) -> tuple[list[Fraction], set[str]]:
 def _spell(side: str) -> str:
     """A side without what carries no meaning: spaces, outer brackets, unit words, the sign for times."""
     plain = re.sub(r"[\s\\]+", "", _UNIT_WORDS.sub("", side + " "))
+    plain = re.sub(r"[⁰¹²³⁴-⁹⁻]+", lambda match: "^" + match[0].translate(_SUPERSCRIPTS), plain)
+    plain = re.sub(r"\^\{(-?\w)\}", r"^\1", plain)
     while plain.startswith("(") and plain.endswith(")") and plain.count("(") == 1:
         plain = plain[1:-1]
     return plain

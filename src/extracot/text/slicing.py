@@ -117,6 +117,46 @@ def tiered_importance(
     return importance
 
 
+def discount_checks(
+    importance: Sequence[float], statements: Statements, needed: Collection[int], answer: str
+) -> list[float]:
+    """Move what stands behind the answer's derivation to the lowest tier, and keep that tier for it.
+
+    Once the answer is there, only checks and summaries follow; real chains of thought spend half their length on
+    them. What merely repeats something on the way to the answer goes one tier up, to PLAIN, since it still says
+    where the reasoning is going. On chains of thought whose sentences were measured by resampling, this is what
+    makes the tiers rise with the measured importance at all (rank correlation with its KL form 0.29 instead of 0.04).
+
+    Args:
+        importance: [U] tiers, from `tiered_importance`.
+        statements: of the same units.
+        needed: unit indices, from `needed_units`; they stay as they are, wherever they stand.
+        answer: what the chain of thought concludes.
+
+    Returns:
+        [U].
+    """
+    value = parse_value(answer)
+    spelled = equation_sides(answer) if value is None and answer.strip() else None
+    sides = spelled.sides if spelled is not None else frozenset()
+    first: int | None = None
+    for i in sorted(needed):
+        equation = statements.equations[i]
+        if equation is None or equation.is_bare:
+            is_answer = value is not None and value in statements.numbers[i]
+        else:
+            is_answer = value in equation.values or bool(sides & equation.sides)
+        if is_answer:
+            first = i
+            break
+    if first is None:
+        first = max(needed, default=len(importance))
+    end = statements.units_of_sentence[statements.sentences[first]].stop if first < len(importance) else first
+    return [
+        tier if i in needed else max(tier, PLAIN) if i < end else REPEATED for i, tier in enumerate(importance)
+    ]
+
+
 def answer_unit(text: str, units: Sequence[Unit], answer: str) -> int | None:
     """The unit that states the final answer.
 

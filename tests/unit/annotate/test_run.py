@@ -7,6 +7,7 @@ import pytest
 from extracot.annotate.config import AnnotateConfig
 from extracot.annotate.run import run
 from extracot.errors import ConfigError
+from extracot.io.config import load_config
 from extracot.io.jsonl import read_records
 from extracot.io.run_directory import RunDirectory
 from extracot.records.annotation import Annotation
@@ -73,3 +74,21 @@ def test_a_model_goes_with_attribution_only() -> None:
     with pytest.raises(ValueError, match="uses no model"):
         AnnotateConfig(traces="t.jsonl", model="toy")
     assert issubclass(ConfigError, ValueError)
+
+
+def test_discounted_checks_are_in_the_records(tmp_path: Path, traces: Path) -> None:
+    plain, discounted = (
+        RunDirectory.open(tmp_path / name, AnnotateConfig(traces=str(traces), discount_checks=flag), "annotate")
+        for name, flag in (("plain", False), ("discounted", True))
+    )
+    run(AnnotateConfig(traces=str(traces)), plain)
+    run(AnnotateConfig(traces=str(traces), discount_checks=True), discounted)
+    for before, after in zip(annotations_of(plain)[:4], annotations_of(discounted)[:4], strict=True):
+        assert after.importance[-1] == 0 or after.importance[-1] == 1  # the trace ends in checks or its answer
+        assert [value == 1 for value in before.importance] == [value == 1 for value in after.importance]
+
+
+def test_only_slicing_can_discount_checks() -> None:
+    values = {"traces": "t.jsonl", "annotator": "attribution", "model": "toy", "discount_checks": True}
+    with pytest.raises(ConfigError, match="discount_checks"):
+        load_config(AnnotateConfig, None, values=values)

@@ -24,6 +24,11 @@ def test_numbers_in_prose() -> None:
     assert numbers_in(text) == [5000, 4, 5, -3, Fraction(15, 2)]
 
 
+def test_a_fraction_in_prose_is_a_number_and_so_are_its_parts() -> None:
+    # 16/36 is not in lowest terms: a computation, as for `parse_value`.
+    assert numbers_in("16/36 makes 4/9.") == [16, 36, Fraction(4, 9), 4, 9]
+
+
 @pytest.mark.parametrize(
     ("text", "defines", "operands", "values"),
     [

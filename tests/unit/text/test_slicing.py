@@ -5,7 +5,19 @@ from typing import Literal
 
 import pytest
 
-from extracot.text.slicing import BESIDE_NEEDED, NEEDED, NEW, PLAIN, REPEATED, answer_unit, slice_importance
+from extracot.text.slicing import (
+    BESIDE_NEEDED,
+    NEEDED,
+    NEW,
+    PLAIN,
+    REPEATED,
+    answer_unit,
+    discount_checks,
+    needed_units,
+    slice_importance,
+    tiered_importance,
+)
+from extracot.text.statements import read_statements
 from extracot.text.units import segment
 from extracot.toy.world import Style, sample_problems
 
@@ -115,3 +127,32 @@ def test_the_answer_unit(cot: str, answer: str, expected: str | None) -> None:
     units = segment(cot)
     index = answer_unit(cot, units, answer)
     assert (None if index is None else units[index].of(cot).strip()) == expected
+
+
+def test_checks_behind_the_answer_rank_below_everything_before_it_but_needed_units_stay() -> None:
+    units = segment(COT, "clause")
+    statements = read_statements(COT, units)
+    needed = needed_units(QUESTION, COT, "9", units, statements)
+    before = tiered_importance(QUESTION, units, statements, needed)
+    after = discount_checks(before, statements, needed, "9")
+    end = COT.index(" Next, compared to Ola")  # behind the sentence that derives Ola's shells
+    for i, unit in enumerate(units):
+        if i in needed:
+            assert after[i] == NEEDED
+        else:
+            assert after[i] == (REPEATED if unit.start >= end else max(before[i], PLAIN))
+
+
+@pytest.mark.parametrize(
+    ("cot", "answer"),
+    [
+        ("The two areas are 16π and π, so the rest is 16π - π = 15π.", r"15\pi"),
+        ("The hands are 264 - 202 apart, which is 62 degrees.", r"62^\circ"),
+        ("So, the probability should be 14/95.", r"\dfrac{14}{95}"),
+        ("Both roots together simplify to √3 - 1.", r"\sqrt{3} - 1"),
+        ("So the form is 6z⁵ - 8z² + 6.", "6z^5 - 8z^2 + 6"),
+    ],
+)
+def test_an_answer_is_found_however_its_signs_are_written(cot: str, answer: str) -> None:
+    units = segment(cot, "clause")
+    assert needed_units("", cot, answer, units)
