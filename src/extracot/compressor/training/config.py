@@ -1,6 +1,6 @@
 """What the `train-compressor` stage can be told."""
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -24,6 +24,9 @@ class TrainCompressorConfig(StageConfig):
     tokenizer: str = "toy"
     """Whose tokens count when units are cut to a ratio; without an `encoder` also what the new model
     reads."""
+    vocab_size: int | None = Field(default=None, ge=300)
+    """Of a tokenizer of its own for a new encoder, learnt from the training traces; its tokens then count when
+    units are cut as well. null reads with `tokenizer`."""
     hidden_size: int = Field(default=96, ge=8)
     """Of a new encoder."""
     n_layers: int = Field(default=3, ge=1)
@@ -34,6 +37,9 @@ class TrainCompressorConfig(StageConfig):
     """Of a new encoder."""
     max_length: int = Field(default=2048, ge=64)
     """Most tokens read at once; longer chains of thought are read in overlapping windows."""
+    max_windows: int | None = Field(default=None, ge=1)
+    """Train on at most so many windows of one chain of thought, spread evenly over it; null takes all. A few very
+    long traces otherwise take most of the time."""
     with_question: bool = True
     """False trains a compressor that does not see the question, as an ablation."""
     tiers: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -58,7 +64,7 @@ class TrainCompressorConfig(StageConfig):
     max_seconds: float | None = Field(default=None, gt=0)
     """Stop training after this time and keep the best so far. Results then depend on the machine."""
     batch_tokens: int = Field(default=4096, ge=64)
-    """Tokens of one step, padding included."""
+    """Tokens of one step, padding included, over all processes."""
     holdout_share: float = Field(default=0.1, gt=0, lt=1)
     """Share of the questions that are kept out of training to choose the checkpoint."""
     max_holdout_traces: int = Field(default=200, ge=1)
@@ -72,8 +78,13 @@ class TrainCompressorConfig(StageConfig):
     """As `compress` will use it."""
     seed: int = 0
     """Of initial weights, batches and the split by question."""
+    n_threads: int | None = Field(default=None, ge=1)
+    """CPU threads; torch's own choice when null. Weights are the same again only with the same number."""
+    storage: Literal["float32", "float16"] = "float32"
+    """Of the saved weights; float16 halves the file, and `compress` computes in float32 all the same."""
     device: str | None = None
-    """Torch device; null takes the GPU where there is one."""
+    """Torch device of a single process; null takes the GPU where there is one. Several processes each take the one
+    that their launcher gave them."""
 
     @field_validator("ratios")
     @classmethod
@@ -88,6 +99,8 @@ class TrainCompressorConfig(StageConfig):
             or not 0 <= self.tiers[0] < self.tiers[-1] <= 1
         ):
             raise ConfigError(f"tiers {list(self.tiers)} must ascend within [0, 1] and be two at least")
+        if self.encoder is not None and self.vocab_size is not None:
+            raise ConfigError("vocab_size is for a new encoder; a pretrained one reads with its own tokenizer")
         if self.hidden_size % self.n_heads:
             raise ConfigError(f"hidden_size {self.hidden_size} is not a multiple of n_heads {self.n_heads}")
         return self

@@ -4,6 +4,7 @@ import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from transformers import PreTrainedTokenizerBase
 
@@ -18,6 +19,8 @@ from extracot.errors import DataError
 from extracot.records.annotation import Annotation
 from extracot.records.trace import Trace
 from extracot.text.units import Unit, UnitKind
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +75,13 @@ def split_by_question(
 
 
 def training_examples(
-    items: Sequence[AnnotatedTrace], tokenizer: PreTrainedTokenizerBase, layout: EncoderInput
+    items: Sequence[AnnotatedTrace],
+    tokenizer: PreTrainedTokenizerBase,
+    layout: EncoderInput,
+    max_windows: int | None = None,
 ) -> list[Example]:
     """Framed, labelled rows: one per trace, or one per window where a chain of thought is longer than the
-    model reads.
+    model reads; of more than `max_windows` as many, evenly spread, the last one among them.
 
     Raises:
         DataError: an annotation that reaches beyond the text of its trace.
@@ -94,7 +100,7 @@ def training_examples(
             continue
         labels = token_labels(offsets, item.annotation.spans, item.annotation.importance, layout.tiers)
         size = layout.cot_limit(len(question))
-        for window in overlapping_windows(len(cot), size, overlap=size // 4):
+        for window in evenly_spread(overlapping_windows(len(cot), size, overlap=size // 4), max_windows):
             input_ids, first = layout.frame(question, cot[window.start : window.end])
             row = [IGNORED] * len(input_ids)
             row[first + window.own_start - window.start : first + window.own_end - window.start] = labels[
@@ -103,6 +109,13 @@ def training_examples(
             if any(label != IGNORED for label in row):
                 examples.append(Example(input_ids, row, first))
     return examples
+
+
+def evenly_spread(items: Sequence[T], limit: int | None) -> list[T]:
+    """At most `limit` of the items, in order, the last one among them; all where there is no limit."""
+    if limit is None or len(items) <= limit:
+        return list(items)
+    return [items[(i + 1) * len(items) // limit - 1] for i in range(limit)]
 
 
 def held_out_passages(

@@ -1,5 +1,6 @@
 """How well a scorer ranks: what share of the needed units is still there at each ratio."""
 
+import math
 from collections.abc import Sequence
 
 from extracot.compressor.selection import cut, rank_units
@@ -30,3 +31,8 @@ def needed_kept(
         kept = cut(order, costs, ratio)
         shares.append(sum(k and n for k, n in zip(kept, is_needed, strict=True)) / sum(is_needed))
     return shares
+
+
+def mean_of_rows(rows: Sequence[Sequence[float]]) -> list[float]:
+    """[R] column means of [P][R] shares; exact, so that the order of the passages does not matter."""
+    return [math.fsum(column) / len(rows) for column in zip(*rows, strict=True)]
