@@ -15,17 +15,24 @@ if TYPE_CHECKING:
 TOY = "toy"
 """The name of the packaged toy model."""
 
+DEFAULT_COMPRESSOR = "default"
+"""The name of the packaged compressor for real chains of thought."""
+
+_PACKAGED = {TOY: "toy", DEFAULT_COMPRESSOR: "compressor"}
+"""Rooms that bring weights, by the name of their model."""
+
 
 def resolve_model(name: str) -> str:
-    """What transformers should load for a name: "toy" is the packaged folder, then folders, then hub names.
+    """What transformers should load for a name: "toy" and "default" (the compressor) are packaged folders, then
+    folders, then hub names.
 
     Raises:
         ModelError: a folder that holds no model, or a path to nothing.
     """
-    if name == TOY:
-        folder = Path(str(importlib.resources.files("extracot") / "toy" / "weights"))
+    if name in _PACKAGED:
+        folder = Path(str(importlib.resources.files("extracot") / _PACKAGED[name] / "weights"))
         if not (folder / "config.json").is_file():
-            raise ModelError(f"the packaged toy model is missing from {folder}; install extracot again")
+            raise ModelError(f"the packaged model {name!r} is missing from {folder}; install extracot again")
         return str(folder)
     path = Path(name).expanduser()
     if name and path.is_dir():
