@@ -19,10 +19,10 @@ def commands_of(markdown: str) -> list[str]:
     commands = []
     for block in re.findall(r"^```(?:console|bash|sh)\n(.*?)^```", markdown, flags=re.DOTALL | re.MULTILINE):
         joined = block.replace("\\\n", " ")
-        for line in joined.splitlines():
-            command = line.strip().removeprefix("$ ").removeprefix(".venv/bin/")
+        for piped in re.split(r"\n|\s\|\s", joined):
+            command = piped.strip().removeprefix("$ ").removeprefix(".venv/bin/")
             if command.startswith("extracot "):
-                commands.append(" ".join(re.sub(r"\s(#|[|>]).*$", "", command).split()))
+                commands.append(" ".join(re.sub(r"\s[#<>].*$", "", command).split()))
     return commands
 
 
@@ -32,9 +32,9 @@ SHOWN = commands_of(README.read_text(encoding="utf-8")) if README.exists() else 
 def test_commands_are_found_in_fenced_blocks_only() -> None:
     markdown = (
         "`extracot no`\n```console\n$ extracot sft a \\\n    --resume   # comment\nmake demo\n```\n"
-        "```python\nextracot no\n```\n```bash\n.venv/bin/extracot config list | head\n```\n"
+        "```python\nextracot no\n```\n```bash\n.venv/bin/extracot config list | head\ncat a | extracot b < c > d\n```\n"
     )
-    assert commands_of(markdown) == ["extracot sft a --resume", "extracot config list"]
+    assert commands_of(markdown) == ["extracot sft a --resume", "extracot config list", "extracot b"]
 
 
 def test_the_readme_shows_commands() -> None:
@@ -50,7 +50,7 @@ def test_a_command_of_the_readme_runs(
     """Stages run dry; what an earlier command makes (runs/) or the reader brings (.jsonl) may be missing."""
     monkeypatch.chdir(README.parent)
     arguments = shlex.split(command)[1:]
-    if arguments[0] != "config" and not PRINTS_AND_STOPS & set(arguments):
+    if arguments[0] not in ("config", "view") and not PRINTS_AND_STOPS & set(arguments):
         arguments.append("--dry-run")
     code = main(arguments)
     said = capsys.readouterr().err
