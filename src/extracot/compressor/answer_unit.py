@@ -10,7 +10,8 @@ from functools import lru_cache
 
 _MARKUP = re.compile(r"\\[!,;: ]|\\left(?![a-z])|\\right(?![a-z])|\\?\$|(?<=\d)(?:,|\{,\})(?=\d{3}(?!\d))")
 _TEXT_MACRO = re.compile(r"\\(?:text|mathrm|mathbf|textbf)\{([^{}]*)\}")
-_BLANK_BESIDE_SIGN = re.compile(r"(?<![^\W_])\s+|\s+(?![^\W_])")
+_BLANK_BESIDE_SIGN = re.compile(r"(?<![^\W_])(?<!\.)\s+|(?<=\.)\s+(?!\d)|\s+(?![^\W_])")
+"""But for that of `is 15. 63 minus`, which would become a decimal number."""
 
 
 def states_answer(text: str, answer: str) -> bool:

@@ -13,6 +13,7 @@ from extracot.compressor.answer_unit import find_answer_unit, states_answer
         ("about 1,200 dollars", "1200"),
         ("12{,}345", "12345"),
         ("so 9.00.", "9"),
+        ("it is 15. 63 minus 48", "15"),
         ("it is 40%.", "40"),
         ("$\\dfrac{3}{4}$", "\\frac{3}{4}"),
         ("x = 3 / 4", "3/4"),
