@@ -164,7 +164,11 @@ def test_a_reader_that_goes_away_and_an_interrupt_end_it_cleanly() -> None:
     assert b"Traceback" not in piped.stderr.read()
 
     stopped = subprocess.Popen(
-        [*command, "--workers", "2"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [*command, "--workers", "2"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background ignores it
     )
     assert stopped.stdin and stopped.stdout and stopped.stderr
     for number in range(6):
