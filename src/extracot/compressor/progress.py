@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable
 
+from extracot.text.durations import format_duration
+
 _SECONDS_BETWEEN_REPORTS = 10.0
 
 
@@ -40,10 +42,5 @@ class Progress:
         if self._n_total is None:
             return f"compressed {self._n_done} traces, {rate:.1f} a second"
         left_s = max(0, self._n_total - self._n_done) / rate
-        return f"compressed {self._n_done} of {self._n_total} traces, {rate:.1f} a second, {_duration(left_s)} left"
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
+        share = f"compressed {self._n_done} of {self._n_total} traces"
+        return f"{share}, {rate:.1f} a second, {format_duration(left_s)} left"

@@ -1,7 +1,6 @@
 """The `compress` stage: reads traces one batch at a time, writes every trace at every ratio."""
 
 import contextlib
-import gzip
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -11,7 +10,7 @@ from extracot.compressor.progress import Progress
 from extracot.compressor.tally import Tally
 from extracot.compressor.workers import batched, cut_batches
 from extracot.errors import UsageError
-from extracot.io.jsonl import STDIN, JsonlWriter, read_records
+from extracot.io.jsonl import STDIN, JsonlWriter, count_rows, read_records
 from extracot.io.manifest import Manifest
 from extracot.io.run_directory import RunDirectory
 from extracot.records.compression import Compression
@@ -51,7 +50,8 @@ def run(config: CompressConfig, run_dir: RunDirectory) -> Manifest:
         if config.scores:
             whole &= scored
         owed = (trace for trace in _traces(config) if trace.id not in whole)
-        progress = Progress(run_dir.log, count_traces(config) - len(whole))
+        n_traces = count_rows(config.traces)
+        progress = Progress(run_dir.log, min(n_traces, config.limit or n_traces) - len(whole))
         results = cut_batches(batched(owed, config.batch_size), config)
         stack.enter_context(contextlib.closing(results))  # ends the workers, whatever happens
         for result in results:
@@ -76,10 +76,3 @@ def run(config: CompressConfig, run_dir: RunDirectory) -> Manifest:
 
 def _traces(config: CompressConfig) -> Iterator[Trace]:
     return islice(iterate_traces(config.traces), config.limit)
-
-
-def count_traces(config: CompressConfig) -> int:
-    """Rows of the traces file, up to the limit; without parsing them."""
-    opener = gzip.open if config.traces.endswith(".gz") else open
-    with opener(config.traces, "rb") as file:
-        return sum(1 for _ in islice((line for line in file if line.strip()), config.limit))

@@ -40,9 +40,12 @@ def read_jsonl(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
     if not source.is_file():
         what = "is a folder; name a .jsonl file in it" if source.is_dir() else "does not exist"
         raise MissingFileError(f"{source} {what}")
-    opener = gzip.open if source.suffix == ".gz" else open
-    with opener(source, "rb") as file:
+    with _open(source) as file:
         yield from _parse_lines(file, str(source))
+
+
+def _open(source: Path) -> IO[bytes]:
+    return gzip.open(source, "rb") if source.suffix == ".gz" else open(source, "rb")
 
 
 def _parse_lines(lines: Iterable[bytes], name: str) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -63,6 +66,13 @@ def _parse_lines(lines: Iterable[bytes], name: str) -> Iterator[tuple[int, dict[
             yield number, value
     except (EOFError, gzip.BadGzipFile) as error:
         raise DataError(f"{name}:{number + 1}: broken gzip file: {error}; copy it again") from error
+
+
+def count_rows(path: str | Path) -> int:
+    """Rows of a `.jsonl` or `.jsonl.gz` file, blank lines aside, without parsing them."""
+    source = Path(path)
+    with _open(source) as file:
+        return sum(1 for line in file if line.strip())
 
 
 def read_records(path: str | Path, record_type: type[RecordT]) -> Iterator[RecordT]:

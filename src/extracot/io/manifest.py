@@ -1,6 +1,5 @@
 """The manifest: what a finished run read, wrote, counted and ran on."""
 
-import gzip
 import hashlib
 import importlib.metadata
 import platform
@@ -14,6 +13,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from extracot.errors import DataError, MissingFileError
+from extracot.io.jsonl import count_rows
 
 _PACKAGES = (
     "extracot",
@@ -178,9 +178,7 @@ def _sha256(path: Path) -> str:
 
 def _count_rows(path: Path) -> int | None:
     if path.name.endswith((".jsonl", ".jsonl.gz")):
-        opener = gzip.open if path.suffix == ".gz" else open
-        with opener(path, "rb") as file:
-            return sum(1 for line in file if line.strip())
+        return count_rows(path)
     if path.suffix == ".parquet":
         import pyarrow.parquet
 

@@ -15,6 +15,7 @@ from extracot.io.run_directory import RunDirectory
 from extracot.pipeline.config import PipelineConfig
 from extracot.pipeline.references import resolve_references
 from extracot.pipeline.stages import STAGES, Stage
+from extracot.text.durations import format_duration
 
 
 class ResolvedStep(NamedTuple):
@@ -103,9 +104,9 @@ def run(config: PipelineConfig, run_dir: RunDirectory) -> Manifest:
         elapsed_s = time.perf_counter() - step_started
         counts["steps_run"] += 1
         seconds[f"{step.name}_s"] = round(elapsed_s, 3)
-        run_dir.log(f"{label}: done in {format_seconds(elapsed_s)}{_describe_counts(manifest)}")
+        run_dir.log(f"{label}: done in {format_duration(elapsed_s)}{_describe_counts(manifest)}")
     total_s = time.perf_counter() - started
-    run_dir.log(f"all {len(steps)} steps done in {format_seconds(total_s)}")
+    run_dir.log(f"all {len(steps)} steps done in {format_duration(total_s)}")
     return run_dir.finish(
         inputs=[],
         outputs=[step.folder / "manifest.json" for step in steps],
@@ -114,16 +115,6 @@ def run(config: PipelineConfig, run_dir: RunDirectory) -> Manifest:
         total_s=round(total_s, 3),
         **seconds,
     )
-
-
-def format_seconds(seconds: float) -> str:
-    """A duration for a person: 8.1 s, 2 min 05 s, 3 h 04 min."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest_s = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest_s:02d} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 def _open_step(step: ResolvedStep) -> RunDirectory:

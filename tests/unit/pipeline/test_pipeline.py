@@ -184,10 +184,3 @@ def test_references_are_found_and_replaced_at_any_depth() -> None:
         "d": 3,
         "e": "@One/x",
     }
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(8.06, "8.1 s"), (125, "2 min 05 s"), (119.6, "2 min 00 s"), (11_059, "3 h 04 min")]
-)
-def test_a_duration_reads_well(seconds: float, text: str) -> None:
-    assert pipeline.format_seconds(seconds) == text

@@ -5,10 +5,7 @@ from importlib.resources import files
 
 from extracot.compressor.view.collect import ViewedTrace, describe_outcome, describe_target, stretches
 from extracot.records.compression import Compression
-from extracot.text.markup import NOTHING, Markup, element, escape, text_element
-
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
-"""Content security policy: whatever a trace smuggles in, nothing runs and nothing is fetched."""
+from extracot.text.markup import NOTHING, Markup, document, element, escape, text_element
 
 
 def render_page(title: str, views: Sequence[ViewedTrace]) -> str:
@@ -20,15 +17,6 @@ def render_page(title: str, views: Sequence[ViewedTrace]) -> str:
     n_switches = max(len(view.compressions) for view in views)
     style = files("extracot.compressor.view").joinpath("style.css").read_text(encoding="utf-8")
     rules = "\n".join(_rules(number) for number in range(n_switches))
-    head = element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("meta", attributes={"http-equiv": "Content-Security-Policy", "content": _POLICY}),
-        element("meta", name="color-scheme", content="light dark"),
-        text_element("title", title),
-        element("style", Markup(f"{style}\n{rules}\n")),
-    )
     body = element(
         "main",
         text_element("h1", title),
@@ -36,7 +24,7 @@ def render_page(title: str, views: Sequence[ViewedTrace]) -> str:
         *(_trace(view, number) for number, view in enumerate(views)),
         text_element("footer", "Written by extracot view."),
     )
-    return "<!doctype html>\n" + element("html", head, element("body", body), lang="en") + "\n"
+    return document(title, Markup(f"{style}\n{rules}\n"), body)
 
 
 def _rules(number: int) -> str:

@@ -21,10 +21,7 @@ from extracot.evaluation.report.sections import (
     results_table,
 )
 from extracot.records.score import Score
-from extracot.text.markup import NOTHING, Markup, element, text_element
-
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
-"""Content security policy: whatever a completion smuggles in, nothing runs and nothing is fetched."""
+from extracot.text.markup import NOTHING, Markup, document, element, text_element
 
 
 def render_page(
@@ -59,16 +56,7 @@ def render_page(
         ),
     )
     style = files("extracot.evaluation.report").joinpath("style.css").read_text(encoding="utf-8")
-    head = element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("meta", attributes={"http-equiv": "Content-Security-Policy", "content": _POLICY}),
-        element("meta", name="color-scheme", content="light dark"),
-        text_element("title", title),
-        element("style", style),
-    )
-    return "<!doctype html>\n" + element("html", head, element("body", body), lang="en") + "\n"
+    return document(title, Markup(style), body)
 
 
 def _data_set_section(data_set: DataSet, n_examples: int) -> Markup:

@@ -7,6 +7,7 @@ from extracot.evaluation.report.charts import training_curve
 from extracot.evaluation.report.collect import StageRun
 from extracot.evaluation.report.sections import describe_level, stacked_bars
 from extracot.records.budget import TeacherBudget
+from extracot.text.durations import format_duration
 from extracot.text.markup import NOTHING, Markup, element, escape, join, text_element
 
 _CURVE_ORDER = ("reward", "accuracy", "correct", "think", "ratio", "entropy", "loss", "kl", "share")
@@ -126,16 +127,6 @@ def provenance_section(runs: Sequence[StageRun]) -> Markup:
             )
         )
     return join(*parts)
-
-
-def format_duration(seconds: float) -> str:
-    """Seconds for people: "3.2 s", "12 min 4 s", "2 h 10 min"."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s"
-    return f"{minutes // 60} h {minutes % 60} min"
 
 
 _STAGE_HEADINGS = ("stage", "counts", "summary", "took")
