@@ -47,6 +47,7 @@ def cut_batches(batches: Iterable[list[Trace]], config: CompressConfig) -> Gener
 
     pool = ProcessPool(max_workers=config.workers, context=multiprocessing.get_context("spawn"))
     futures: deque[ProcessFuture] = deque()
+    has_started = False
     source = iter(batches)
     failure: Exception | None = None  # in reading; what was read before it is cut first
     try:
@@ -60,16 +61,19 @@ def cut_batches(batches: Iterable[list[Trace]], config: CompressConfig) -> Gener
                     failure = error
             if not futures:
                 break
-            yield futures.popleft().result()
-    except ProcessExpired as error:
+            result = futures.popleft().result()
+            has_started = True
+            yield result
+    except (ProcessExpired, BrokenProcessPool) as error:
+        # A worker that dies with a lock of the pool in its hand breaks the pool, as workers that never start do.
+        if isinstance(error, BrokenProcessPool) and not has_started:
+            raise StageError(
+                "the worker processes do not start; put the script's code under `if __name__ == '__main__':`, "
+                "or take one worker"
+            ) from error
+        code = f" (exit code {error.exitcode})" if isinstance(error, ProcessExpired) else ""
         raise StageError(
-            f"a worker process died (exit code {error.exitcode}), perhaps for lack of memory; "
-            "go on with fewer workers or a smaller batch_size"
-        ) from error
-    except BrokenProcessPool as error:
-        raise StageError(
-            "the worker processes do not start; put the script's code under `if __name__ == '__main__':`, "
-            "or take one worker"
+            f"a worker process died{code}, perhaps for lack of memory; go on with fewer workers or a smaller batch_size"
         ) from error
     finally:
         pool.stop()
