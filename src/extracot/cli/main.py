@@ -134,7 +134,7 @@ def _add_compress_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--tokenizer", metavar="NAME", help="the tokenizer that counts, as a model name or folder"
     )
-    group.add_argument("--model", metavar="FOLDER", help="a trained compressor")
+    group.add_argument("--model", metavar="FOLDER", help="a trained compressor; `default` is the packaged one")
     group.add_argument("--workers", type=int, metavar="N", help="processes; the records are the same")
     group.add_argument(
         "--scores", action="store_true", default=None, help="also write every unit's span and score"

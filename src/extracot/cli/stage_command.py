@@ -81,6 +81,8 @@ def _split_preset(options: argparse.Namespace) -> tuple[str | None, list[str]]:
         if preset is not None and (options.text or preset == STDIN):
             shorthands.append(_override("traces", preset))
             preset = None
+        elif preset is not None and preset.endswith((".txt", ".md")):
+            raise UsageError(f"{preset} is plain text: add --text, and --question for what it answers")
         elif options.text:
             raise UsageError("--text needs a file, or - for stdin: extracot compress - --text --ratios 0.2")
     if preset is not None and preset.endswith((".jsonl", ".jsonl.gz")):

@@ -23,7 +23,7 @@ class CompressConfig(StageConfig):
     """encoder: a trained compressor. slice: dependencies of the answer, no model. generic: the baseline,
     surprise under a language model, not atomic, one pass per ratio. random: deletion of random units."""
     compressor: str | None = None
-    """Folder or hub name of the trained compressor; for `scorer: encoder` only."""
+    """Folder or hub name of the trained compressor, or `default`, the packaged one; for `scorer: encoder` only."""
     language_model: str | None = None
     """Causal model for `scorer: generic`; null takes the one that `tokenizer` names."""
     tokenizer: str = "toy"
@@ -85,8 +85,8 @@ class CompressConfig(StageConfig):
     def _check_compressor(self) -> Self:
         if self.scorer == "encoder" and self.compressor is None:
             raise ConfigError(
-                "scorer encoder needs a compressor folder: --set compressor=runs/compressor/model, "
-                "or --set scorer=slice, which needs no model"
+                "scorer encoder needs a compressor: --model FOLDER from train-compressor, or --model default, "
+                "the packaged one; --scorer slice needs none"
             )
         if self.scorer != "encoder" and self.compressor is not None:
             raise ConfigError(f"scorer {self.scorer} uses no compressor; drop the key, or set scorer=encoder")

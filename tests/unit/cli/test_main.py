@@ -122,6 +122,7 @@ def test_compress_takes_a_file_of_traces_and_short_flags() -> None:
         ("sample no/where", 2, "config file no/where does not exist"),
         ("sample t.jsonl", 2, "t.jsonl is no config; sample takes a preset or a .yaml file"),
         ("compress t.jsonl", 2, "traces file t.jsonl does not exist"),
+        ("compress cot.txt", 2, "cot.txt is plain text: add --text"),
         ("compress --ratios many", 2, "invalid float value: 'many'"),
         ("sample --set scorr=1", 2, "unknown key 'scorr'; did you mean 'scorer'?"),
         ("sample --set traces=./no.jsonl", 2, "./no.jsonl does not exist"),

@@ -13,7 +13,7 @@ from extracot.io.config import load_config
     [
         (["ratios=[0.2, 1.2]", "scorer=slice"], "ratio 1.2 is outside"),
         (["ratios=[]", "scorer=slice"], "ratios is empty"),
-        ([], "scorer encoder needs a compressor folder"),
+        ([], "scorer encoder needs a compressor"),
         (["scorer=slice", "compressor=somewhere"], "scorer slice uses no compressor"),
         (["scorer=slice", "ratio=0.2"], "did you mean 'ratios'"),
     ],

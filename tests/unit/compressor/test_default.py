@@ -32,7 +32,7 @@ def test_it_keeps_the_steps_and_drops_the_talk(compressor: Compressor) -> None:
     assert "make a mistake" not in short.text
 
 
-def test_it_reads_the_question(compressor: Compressor) -> None:
+def test_the_question_reaches_its_scores(compressor: Compressor) -> None:
     units = [segment(COT, "clause")]
     [own] = compressor.scorer.score([Passage(QUESTION, COT)], units)
     [other] = compressor.scorer.score([Passage("What is the area of a circle of radius 5?", COT)], units)
