@@ -44,7 +44,7 @@ def read_jsonl(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
         yield from _parse_lines(file, str(source))
 
 
-def _open(source: Path) -> IO[bytes]:
+def _open(source: Path) -> IO[bytes] | gzip.GzipFile:
     return gzip.open(source, "rb") if source.suffix == ".gz" else open(source, "rb")
 
 
