@@ -1,5 +1,7 @@
 """Config of the stage that trains the toy base model."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from extracot.io.config import StageConfig
@@ -32,6 +34,8 @@ class ToyBaseConfig(StageConfig):
     """Of the initial weights and of the document stream."""
     evaluation_problems: str = "toy:heldout:500:seed=11"
     """Where the card's accuracies are measured."""
+    device: Literal["auto", "cpu"] = "auto"
+    """Where it is trained; auto takes a GPU where there is one, whose last digits are others."""
     n_threads: int | None = None
     """CPU threads; torch's own choice when None. Threads can change the last digits of a float, so the weights
     are reproducible only at the same number."""

@@ -68,9 +68,10 @@ def _pad(rows: list[tuple[list[int], list[int]]], pad_token_id: int) -> Batch:
 
 def response_loss(model: Qwen3ForCausalLM, batch: Batch) -> Tensor:
     """Mean cross-entropy of the response tokens; the output matrix is applied to their positions alone."""
-    hidden = model.model(input_ids=batch.input_ids, use_cache=False).last_hidden_state
-    is_learnt = batch.labels != IGNORED
-    return functional.cross_entropy(model.lm_head(hidden[is_learnt]), batch.labels[is_learnt])
+    labels = batch.labels.to(model.device)
+    hidden = model.model(input_ids=batch.input_ids.to(model.device), use_cache=False).last_hidden_state
+    is_learnt = labels != IGNORED
+    return functional.cross_entropy(model.lm_head(hidden[is_learnt]), labels[is_learnt])
 
 
 def n_facts_at(progress: float) -> int:

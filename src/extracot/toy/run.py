@@ -27,7 +27,7 @@ NO_THINKING = "no thinking"
 def run(config: ToyBaseConfig, run_dir: RunDirectory) -> Manifest:
     """Train, measure every style on held-out problems, save `<run>/model` with its card.
 
-    A kill loses the training: it takes half an hour on one core and is done once.
+    A kill loses the training: it takes half an hour on one core, or minutes on a GPU, and is done once.
     """
     if run_dir.is_complete:
         return run_dir.manifest
@@ -43,6 +43,9 @@ def run(config: ToyBaseConfig, run_dir: RunDirectory) -> Manifest:
         mlp_size=config.mlp_size,
         seed=config.seed,
     )
+    uses_gpu = config.device == "auto" and torch.cuda.is_available()
+    model.to("cuda" if uses_gpu else "cpu")  # type: ignore[arg-type]
+    machine = torch.cuda.get_device_name() if uses_gpu else f"{torch.get_num_threads()} threads of a CPU"
     n_parameters = sum(p.numel() for p in model.parameters())
     run_dir.log(f"toy-base: {n_parameters:,} parameters, {len(tokenizer)} tokens in the vocabulary")
     started = time.monotonic()
@@ -80,7 +83,7 @@ def run(config: ToyBaseConfig, run_dir: RunDirectory) -> Manifest:
     digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
     write_text_atomic(
         folder / "README.md",
-        _card(config, n_parameters, int(last["tokens"]), minutes, accuracies, len(problems), digest),
+        _card(config, n_parameters, int(last["tokens"]), minutes, machine, accuracies, len(problems), digest),
     )
     return run_dir.finish(
         inputs=[],
@@ -129,7 +132,7 @@ def _accuracy(
             + ("<think>\n\n</think>\n\n" if style is None else "")
             for problem in batch
         ]
-        encoded = tokenizer(prompts, return_tensors="pt", padding=True, padding_side="left")
+        encoded = tokenizer(prompts, return_tensors="pt", padding=True, padding_side="left").to(model.device)
         output = model.generate(  # type: ignore[misc]
             **encoded, do_sample=False, max_new_tokens=400
         )
@@ -143,6 +146,7 @@ def _card(
     n_parameters: int,
     n_tokens: int,
     minutes: float,
+    machine: str,
     accuracies: dict[str, float],
     n_problems: int,
     digest: str,
@@ -160,7 +164,7 @@ for a user's own reasoning model in the demo. It knows nothing else.
 - **Data**: problems of the toy world's train split, generated while training; {n_tokens:,} tokens, prompts included.
   Styles: {", ".join(f"{style.value} ({STYLE_REQUESTS[style].strip() or 'no request'})" for style in Style)}.
   Levels (number of needed equations): {levels}.
-- **Recipe**: `extracot toy-base toy-base`, {minutes:.0f} minutes on a shared 2-core machine.
+- **Recipe**: `extracot toy-base` with the settings below, {minutes:.0f} minutes on {machine}.
 - **Licence**: Apache-2.0, like the code.
 - **SHA-256 of `model.safetensors`**: `{digest}`
 

@@ -29,9 +29,10 @@ from extracot.training.response_ids import response_tokens
 from extracot.training.trainer_arguments import common_arguments, count_processes, lay_over
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-    from extracot.training.chrpo.trainer import Objective, Rollout
+    from extracot.training.callbacks import RunCallback
+    from extracot.training.chrpo.trainer import ChrpoTrainer, Objective, Rollout
 
 _SHOWN = ("accuracy", "think_tokens/mean", "actual_ratio/mean", "reward/total", "head/entropy", "step_s")
 
@@ -64,7 +65,8 @@ def run(config: ChrpoConfig, run_dir: RunDirectory) -> Manifest:
     run_dir.log(f"chrpo: {len(chosen)} of {len(budgets)} problems, by teacher budget {table}")
 
     with Grader() as grader:
-        trainer, watch = _make_trainer(config, run_dir, knob, tokenizer, chosen, grader)
+        model = load_causal_lm(config.model, device=None if count_processes() == 1 else "cpu")
+        trainer, watch = make_trainer(config, run_dir, model, knob, tokenizer, chosen, grader)
         checkpoint = last_whole_checkpoint(run_dir.checkpoints)
         if checkpoint is not None:
             run_dir.log(f"chrpo: going on from {checkpoint.name}")
@@ -87,15 +89,29 @@ def run(config: ChrpoConfig, run_dir: RunDirectory) -> Manifest:
     )
 
 
-def _make_trainer(
+def make_trainer(
     config: ChrpoConfig,
     run_dir: RunDirectory,
+    model: "PreTrainedModel",
     knob: Knob,
     tokenizer: "PreTrainedTokenizerBase",
     chosen: Sequence[TeacherBudget],
     grader: Grader,
-) -> tuple[Any, Any]:
-    """The trainer, and the callback that keeps its last metrics."""
+) -> tuple["ChrpoTrainer", "RunCallback"]:
+    """The trainer, and the callback that keeps its last metrics.
+
+    Args:
+        config: its paths are not read.
+        run_dir: where checkpoints, metrics and log lines go.
+        model: what is trained, in place; its tokenizer has the control tokens of `knob`.
+        knob: grid and prompt format.
+        tokenizer: of the model.
+        chosen: the problems to train on.
+        grader: open; the caller closes it.
+
+    Raises:
+        ConfigError: batch sizes that do not divide, or trainer arguments that contradict the config.
+    """
     from datasets import Dataset
     from transformers import PrinterCallback, set_seed
     from transformers.utils.logging import disable_progress_bar
@@ -130,7 +146,6 @@ def _make_trainer(
         )
     arguments["gradient_accumulation_steps"] = n_responses // per_pass
 
-    model = load_causal_lm(config.model, device=None if n_processes == 1 else "cpu")
     stop_ids = stop_token_ids(model, tokenizer) | {int(tokenizer.pad_token_id)}
     tokens = response_tokens(tokenizer, knob.grid, stop_ids)
 

@@ -4,6 +4,7 @@ The loss is on completions only, a mean over the tokens of the whole optimiser s
 here and not by TRL: so the boundary is checked, the end token comes once, and nothing is cut.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from extracot.training.sft.encode import EncodedExample, encode_example, trainin
 from extracot.training.trainer_arguments import common_arguments, count_processes, lay_over
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
 def run(config: SftConfig, run_dir: RunDirectory) -> Manifest:
@@ -42,7 +43,8 @@ def run(config: SftConfig, run_dir: RunDirectory) -> Manifest:
         f"sft: {len(encoded)} examples of {sum(lengths) / len(lengths):.0f} tokens on average, {n_too_long} "
         f"longer than {config.max_length} left out; {config.epochs:g} epochs, batches of {config.batch_size}"
     )
-    trainer = _make_trainer(config, run_dir, tokenizer, [encoded[index] for index in order])
+    model = load_causal_lm(config.model, device=None if count_processes() == 1 else "cpu")
+    trainer = make_trainer(config, run_dir.checkpoints, model, tokenizer, [encoded[index] for index in order])
     from extracot.training.callbacks import RunCallback
 
     callback = RunCallback(run_dir, "sft", _metric_name, ("loss", "token_accuracy", "step_s"), config.log_every_steps)
@@ -93,12 +95,25 @@ def _encode_all(config: SftConfig, tokenizer: "PreTrainedTokenizerBase") -> tupl
     return fitting, len(encoded) - len(fitting)
 
 
-def _make_trainer(
+def make_trainer(
     config: SftConfig,
-    run_dir: RunDirectory,
+    checkpoints: Path,
+    model: "PreTrainedModel",
     tokenizer: "PreTrainedTokenizerBase",
-    examples: list[EncodedExample],
+    examples: Sequence[EncodedExample],
 ) -> Any:
+    """TRL's SFTTrainer over these examples, in this order.
+
+    Args:
+        config: its paths are not read.
+        checkpoints: where they go.
+        model: what is trained, in place.
+        tokenizer: of the model.
+        examples: all epochs, one after the other.
+
+    Raises:
+        ConfigError: batch sizes that do not divide, or trainer arguments that contradict the config.
+    """
     from datasets import Dataset
     from transformers import PrinterCallback, set_seed
     from transformers.utils.logging import disable_progress_bar
@@ -126,7 +141,7 @@ def _make_trainer(
         "max_length": None,
         "dataset_kwargs": {"skip_prepare_dataset": True},
         **common_arguments(
-            run_dir.checkpoints,
+            checkpoints,
             precision=config.precision,
             seed=config.seed,
             save_every_steps=config.save_every_steps,
@@ -144,7 +159,7 @@ def _make_trainer(
         )
     arguments["gradient_accumulation_steps"] = config.batch_size // per_pass
     trainer = SFTTrainer(
-        model=load_causal_lm(config.model, device=None if n_processes == 1 else "cpu"),
+        model=model,
         args=TrlSftConfig(**arguments),
         train_dataset=dataset,
         processing_class=tokenizer,
