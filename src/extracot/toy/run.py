@@ -114,7 +114,7 @@ def _accuracy(
     tokenizer: PreTrainedTokenizerBase,
     problems: list[Problem],
     style: Style | None,
-    batch_size: int = 125,
+    batch_size: int = 250,
 ) -> float:
     """Share of problems answered right, greedy; style None closes the think block before a word is written."""
     n_correct = 0
