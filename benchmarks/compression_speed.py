@@ -13,6 +13,14 @@ as users call it, one text at a time, and with the whole list in one call. Ours 
 and windows overlap by a quarter; LLMLingua-2 does neither. Columns: "fed / tokens" is what the encoder was fed, padding
 included, over the tokens of the traces; "CPU / ours" the median over the repeats of CPU-seconds over ours; "whole /
 forward" our whole call over the forward passes of the encoder in that same call.
+
+With traces and a device it measures our encoder alone there (LLMLingua-2 is not needed), on untrained models and on a
+trained one:
+
+    python benchmarks/compression_speed.py --traces traces.jsonl.gz --device cuda --size base --compressor default
+
+Wall seconds of a whole call that nothing disturbs, and of one in which the device is waited for before and after every
+forward pass; "outside %" is the share of the latter that no forward pass takes.
 """
 
 import argparse
@@ -71,25 +79,55 @@ def median_ratio(first: Sequence[Spent], second: Sequence[Spent]) -> float:
     return statistics.median(a.cpu_s / b.cpu_s for a, b in zip(first, second, strict=True))
 
 
-class ForwardClock:
-    """Adds up the CPU-seconds that a model's forward passes take, and the tokens fed to them."""
+def wait_for_nothing() -> None:
+    """A forward pass on the CPU is over when it returns."""
 
-    def __init__(self, model: Any) -> None:
+
+class ForwardClock:
+    """Adds up the seconds that a model's forward passes take, and the tokens fed to them."""
+
+    def __init__(self, model: Any, wait: Callable[[], object] = wait_for_nothing) -> None:
+        """Start from nothing; `wait` returns when the model's device has done all that it was asked for."""
         self.cpu_s = 0.0
+        self.wall_s = 0.0
         self.n_tokens = 0
+        self.wait = wait
         self._forward = model.forward
         model.forward = self._timed
 
     def _timed(self, *args: Any, **kwargs: Any) -> Any:
-        started_s = time.process_time()
+        self.wait()
+        cpu_s, wall_s = time.process_time(), time.perf_counter()
         output = self._forward(*args, **kwargs)
-        self.cpu_s += time.process_time() - started_s
+        self.wait()
+        self.cpu_s += time.process_time() - cpu_s
+        self.wall_s += time.perf_counter() - wall_s
         self.n_tokens += kwargs["input_ids"].numel()
         return output
 
     def reset(self) -> None:
         """Start from nothing."""
-        self.cpu_s, self.n_tokens = 0.0, 0
+        self.cpu_s, self.wall_s, self.n_tokens = 0.0, 0.0, 0
+
+
+class Sample(NamedTuple):
+    """Traces drawn from a file."""
+
+    passages: list[Passage]
+    texts_for_tokenizer: list[str]
+    """What the tokenizer of an untrained encoder is learnt from."""
+
+
+def read_sample(options: argparse.Namespace) -> Sample:
+    """Traces of the lengths asked for, spread over the file."""
+    traces = [
+        trace for trace in iterate_traces(options.traces) if options.min_chars <= len(trace.cot) <= options.max_chars
+    ]
+    if len(traces) < options.n:
+        raise SystemExit(f"{options.traces}: {len(traces)} traces of that length; ask for fewer with --n")
+    step = len(traces) // options.n
+    passages = [Passage(trace.question, trace.cot, trace.answer or None) for trace in traces[::step][: options.n]]
+    return Sample(passages, [trace.cot for trace in traces[:N_TEXTS_FOR_TOKENIZER]])
 
 
 def compare(options: argparse.Namespace) -> None:
@@ -100,21 +138,13 @@ def compare(options: argparse.Namespace) -> None:
     from extracot.compressor.scorers.encoder import EncoderScorer
 
     torch.set_num_threads(1)
-    traces = [
-        trace for trace in iterate_traces(options.traces) if options.min_chars <= len(trace.cot) <= options.max_chars
-    ]
-    if len(traces) < options.n:
-        raise SystemExit(f"{options.traces}: {len(traces)} traces of that length; ask for fewer with --n")
-    step = len(traces) // options.n  # spread over the file
-    passages = [Passage(trace.question, trace.cot, trace.answer or None) for trace in traces[::step][: options.n]]
+    passages, texts_for_tokenizer = read_sample(options)
     texts = [passage.cot for passage in passages]
     report: dict[str, Any] = {"options": vars(options), "sizes": {}}
     rows: list[list[Cell]] = []
     for size in options.size:
         with tempfile.TemporaryDirectory() as parent:
-            folder = build_random_encoder(
-                Path(parent) / "xlm-roberta-large", size, [trace.cot for trace in traces[:N_TEXTS_FOR_TOKENIZER]]
-            )
+            folder = build_random_encoder(Path(parent) / "xlm-roberta-large", size, texts_for_tokenizer)
             tokenizer = load_tokenizer(str(folder))
             scorer = EncoderScorer.from_pretrained(folder, device="cpu")
             peer = LLMLingua2(folder, tokenizer)
@@ -166,6 +196,59 @@ def compare(options: argparse.Namespace) -> None:
     write_json(options.json, report)
 
 
+def time_on_device(options: argparse.Namespace) -> None:
+    """Our encoder alone on one device: tokens a second, and the share of the time that no forward pass takes."""
+    import torch
+
+    from extracot.compressor.scorers.encoder import EncoderScorer
+
+    passages, texts_for_tokenizer = read_sample(options)
+    device = torch.device(options.device)
+    is_gpu = device.type == "cuda"
+    wait = partial(torch.cuda.synchronize, device) if is_gpu else wait_for_nothing
+    scorers: dict[str, EncoderScorer] = {}
+    with tempfile.TemporaryDirectory() as parent:
+        for size in options.size:
+            folder = build_random_encoder(Path(parent) / size, size, texts_for_tokenizer)
+            scorers[f"{size}, untrained"] = EncoderScorer.from_pretrained(folder, device=options.device)
+    if options.compressor:
+        scorers[options.compressor] = EncoderScorer.from_pretrained(options.compressor, device=options.device)
+    rows: list[list[Cell]] = []
+    report: dict[str, Any] = {"options": vars(options), "models": {}}
+    report["device"] = torch.cuda.get_device_name(device) if is_gpu else str(device)
+    for name, scorer in scorers.items():
+        n_tokens = sum(len(ids) for ids in scorer.tokenizer([p.cot for p in passages], verbose=False)["input_ids"])
+        work = partial(Compressor(scorer).compress_many, passages, options.ratios, scorer.tokenizer)
+        work()  # the first call chooses kernels and fills caches
+        wait()
+        whole_s = [measure(work).wall_s for _ in range(options.repeats)]  # ends with scores on the CPU: no wait
+        clock = ForwardClock(scorer.model, wait)
+        shares, forward_s = [], []
+        for _ in range(options.repeats):
+            clock.reset()
+            waited_s = measure(work).wall_s
+            forward_s.append(clock.wall_s)
+            shares.append(100 * (1 - clock.wall_s / waited_s))
+        tokens_per_s = round(n_tokens / statistics.median(whole_s))
+        fed, share = clock.n_tokens / n_tokens, statistics.median(shares)
+        rows.append([name, statistics.median(whole_s), statistics.median(forward_s), tokens_per_s, fed, share])
+        report["models"][name] = {
+            "n_tokens": n_tokens,
+            "whole_s": whole_s,
+            "forward_s": forward_s,
+            "tokens_per_s": tokens_per_s,
+            "fed_over_tokens": fed,
+            "outside_percent": shares,
+        }
+    print(
+        f"{len(passages)} traces at {len(options.ratios)} ratios on {report['device']}, torch {torch.__version__}, "
+        f"medians of {options.repeats} repeats\n"
+    )
+    header = ["model", "whole call s", "forward s", "tokens / s", "fed / tokens", "outside %"]
+    print(markdown_table(header, rows, digits=2))
+    write_json(options.json, report)
+
+
 def time_own_code(options: argparse.Namespace) -> None:
     """One ratio and all ratios of toy chains of thought, one passage at a time and all in one call."""
     passages = [
@@ -207,10 +290,18 @@ def main() -> None:
     parser.add_argument("--min-chars", type=int, default=500, help="of a trace (default: 500)")
     parser.add_argument("--max-chars", type=int, default=4000, help="of a trace (default: 4000)")
     parser.add_argument("--skip-list", action="store_true", help="without LLMLingua-2 on the whole list")
+    parser.add_argument("--device", help="torch device (cuda, cpu): measure our encoder alone there; needs --traces")
+    parser.add_argument("--compressor", help="with --device: a trained compressor too (a folder, or default)")
     parser.add_argument("--json", help="write all figures here too")
     options = parser.parse_args()
+    if options.device and not options.traces:
+        parser.error("--device measures on real text: give --traces FILE")
+    if options.compressor and not options.device:
+        parser.error("--compressor is measured by itself: give --device too")
     options.n = options.n or (48 if options.traces else 500)
-    if options.traces:
+    if options.device:
+        time_on_device(options)
+    elif options.traces:
         compare(options)
     else:
         time_own_code(options)
