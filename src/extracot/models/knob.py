@@ -1,6 +1,6 @@
 """What a prepared model says about its budget knob: `extracot.json` beside its weights.
 
-Later stages read grid and prompt format from here, so nobody has to repeat them, or can repeat them wrongly.
+Later stages read it from here, so nobody has to repeat it, or can repeat it wrongly.
 """
 
 from pathlib import Path
@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from extracot.errors import ModelError
 from extracot.io.atomic import write_text_atomic
+from extracot.models.chat_template import Budget, default_efforts
 from extracot.models.load import resolve_model
 from extracot.models.prompts import PromptFormat
 
@@ -21,14 +22,23 @@ class Knob(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-    format: Literal["extracot.knob/1"] = "extracot.knob/1"
-    """A reader refuses any other."""
+    format: Literal["extracot.knob/1", "extracot.knob/2"] = "extracot.knob/2"
+    """A reader refuses any other. Models prepared as /1 say nothing of their chat template: it has no knob."""
     grid: tuple[float, ...]
     """Target ratios, ascending, each in (0, 1]."""
     prompt_format: PromptFormat
     """What stands around a question."""
     base_model: str
     """The model that was prepared, as it was named then."""
+    default_budget: Budget = "policy"
+    """What the chat template takes for a request that names no budget."""
+    efforts: dict[str, Budget] | None = None
+    """What `reasoning_effort` means there; None for `default_efforts`."""
+
+    @property
+    def effort_budgets(self) -> dict[str, Budget]:
+        """What `reasoning_effort` means, resolved."""
+        return default_efforts(self.grid) if self.efforts is None else self.efforts
 
     @classmethod
     def load(cls, model: str) -> "Knob":

@@ -3,7 +3,7 @@
 Why not `resize_token_embeddings(len(tokenizer))` alone: it shrinks vocabularies that are padded on disk, and
 where there are spare rows it initialises nothing; its mean initialisation leaves the new rows all but equal.
 
-Not covered: special chat templates, adapters, models with embeddings in several places.
+Not covered: the chat template (see `served_template`), adapters, models with embeddings in several places.
 """
 
 from collections.abc import Sequence
@@ -52,7 +52,9 @@ def add_control_tokens(
     old_ids = sorted(id_ for token, id_ in old_vocabulary.items() if token not in tokens)
     new_tokens = [token for token in tokens if token not in old_vocabulary]
     # Not special: decoding with skip_special_tokens=True, which trainers hard-code, must not lose them.
-    tokenizer.add_tokens([AddedToken(token, special=False, normalized=False) for token in new_tokens])
+    # A token that the vocabulary holds without having it added would be cut into pieces; adding it keeps its id.
+    unmatched = [token for token in tokens if token not in tokenizer.get_added_vocab()]
+    tokenizer.add_tokens([AddedToken(token, special=False, normalized=False) for token in unmatched])
     ids = control_token_ids(tokenizer, tokens)
     n_rows = n_embedding_rows(model)
     n_needed = max(tokenizer.get_vocab().values()) + 1
@@ -101,6 +103,20 @@ def control_rows(rows_VD: Tensor, grid: Sequence[float], spread: float, seed: in
     noise_CD = torch.randn(len(grid) + 1, n_dims, generator=generator) * (NOISE / n_dims**0.5)
     first_CD: Tensor = mean_D + typical * (spread * steps_CD + noise_CD)
     return first_CD
+
+
+def adds_tokens_to_texts(tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Whether the tokenizer puts a begin or end token around every text."""
+    return bool(tokenizer("a")["input_ids"] != tokenizer("a", add_special_tokens=False)["input_ids"])
+
+
+def leave_begin_to_template(tokenizer: PreTrainedTokenizerBase) -> None:
+    """Stop the tokenizer from adding begin and end tokens to a text, in place, as far as it lets itself be told.
+
+    The chat template writes them, so that a prompt that is rendered first and encoded then would have them twice.
+    """
+    tokenizer.add_bos_token = False
+    tokenizer.add_eos_token = False
 
 
 def n_embedding_rows(model: PreTrainedModel) -> int:

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
+from extracot.text.think import THINK_START
+
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-_THINK_START = "<think>"
+NO_BUDGET = "none"
+"""The value of `comp_ratio` that leaves a prompt as the model's own chat template writes it."""
 
 
 class PromptFormat(BaseModel):
@@ -42,10 +45,13 @@ class PromptFormat(BaseModel):
         messages = [{"role": "user", "content": user_turn}]
         if self.system is not None:
             messages.insert(0, {"role": "system", "content": self.system})
-        prompt = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        # The token is in the messages already, so a knob in the template must not act; others ignore the name.
+        prompt = tokenizer.apply_chat_template(
+            messages, tokenize=False, add_generation_prompt=True, comp_ratio=NO_BUDGET
+        )
         assert isinstance(prompt, str)
-        if control is not None and prompt.rstrip().endswith(_THINK_START):
-            prompt = prompt.rstrip().removesuffix(_THINK_START)
+        if control is not None and prompt.rstrip().endswith(THINK_START):
+            prompt = prompt.rstrip().removesuffix(THINK_START)
         return prompt
 
 

@@ -1,13 +1,18 @@
+import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from tokenizers import Tokenizer
+from tokenizers.processors import TemplateProcessing
 from transformers import AddedToken, GenerationConfig, PreTrainedTokenizerFast, Qwen3ForCausalLM
 
 from extracot.errors import ModelError, UsageError
 from extracot.io.config import load_config
 from extracot.io.run_directory import RunDirectory
+from extracot.models.chat_template import without_knob
 from extracot.models.config import PrepareModelConfig
 from extracot.models.control import control_token_ids
 from extracot.models.knob import Knob, prompt_format_of
@@ -207,3 +212,94 @@ def test_a_grid_without_tokens_is_a_config_error(grid: tuple[float, ...]) -> Non
 def test_the_grid_of_a_config_is_sorted() -> None:
     config = load_config(PrepareModelConfig, None, ["model=toy", "grid=[1.0, 0.5]"])
     assert config.grid == (0.5, 1.0)
+
+
+def test_a_token_that_the_vocabulary_holds_without_having_it_added_keeps_its_id_and_row(
+    make_tiny_model: MakeModel, tiny_tokenizer: PreTrainedTokenizerFast
+) -> None:
+    content = json.loads(tiny_tokenizer.backend_tokenizer.to_str())
+    held = content["model"]["vocab"]["<COMP_20>"] = len(tiny_tokenizer)
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=Tokenizer.from_str(json.dumps(content)), eos_token=tiny_tokenizer.eos_token
+    )
+    assert len(tokenizer.encode("<COMP_20>")) > 1
+    model = make_tiny_model(tokenizer)
+    row = model.get_input_embeddings().weight[held].detach().clone()
+    assert add_control_tokens(model, tokenizer, GRID, seed=0)["<COMP_20>"] == held
+    assert torch.equal(model.get_input_embeddings().weight[held], row)
+
+
+def prepare(base: Path, run_dir: Path, **settings: Any) -> str:
+    config = PrepareModelConfig(model=str(base), grid=(0.2, 1.0), **settings)
+    run(config, RunDirectory.open(run_dir, config, "prepare-model"))
+    return str(run_dir / "model")
+
+
+def test_a_prepared_folder_has_the_knob_in_its_template(tiny_model_dir: Path, tmp_path: Path) -> None:
+    folder = prepare(tiny_model_dir, tmp_path / "run", default_budget=1.0, efforts={"small": 0.2})
+    knob, tokenizer = Knob.load(folder), load_tokenizer(folder)
+    assert (knob.default_budget, knob.efforts) == (1.0, {"small": 0.2})
+    messages = [{"role": "user", "content": "How many?"}]
+    asked_for: list[tuple[dict[str, Any], str]] = [
+        ({"comp_ratio": 20}, "<COMP_20>"),
+        ({"reasoning_effort": "small"}, "<COMP_20>"),
+        ({}, "<COMP_100>"),
+    ]
+    for asked, token in asked_for:
+        prompt = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True, **asked)
+        assert prompt == knob.prompt_format.render(tokenizer, "How many?", token)
+    # A finer grid later: the knob is replaced, the model's own template is still the one it came with.
+    finer = PrepareModelConfig(model=folder, grid=(0.2, 0.5, 1.0))
+    run(finer, RunDirectory.open(tmp_path / "finer", finer, "prepare-model"))
+    template = load_tokenizer(str(tmp_path / "finer/model")).chat_template
+    assert isinstance(template, str) and "<COMP_50>" in template
+    assert without_knob(template) == load_tokenizer(str(tiny_model_dir)).chat_template
+
+
+def test_a_tokenizer_that_begins_every_text_leaves_that_to_the_template(
+    save_tiny_model: Callable[..., Path], tmp_path: Path
+) -> None:
+    base = save_tiny_model(tmp_path / "base")
+    tokenizer = load_tokenizer(str(base))
+    tokenizer.bos_token = "<|endoftext|>"
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+        single="<|endoftext|> $A", special_tokens=[("<|endoftext|>", 0)]
+    )
+    tokenizer.chat_template = (Path(__file__).parent / "templates/llama3.jinja").read_text()
+    tokenizer.save_pretrained(base)
+    prepared = load_tokenizer(prepare(base, tmp_path / "run"))
+    prompt = prepared.apply_chat_template([{"role": "user", "content": "How many?"}], tokenize=False)
+    assert prepared.encode(prompt).count(0) == 1
+    # Without a template of its own the model still gets the begin token that it was trained with, once.
+    tokenizer.chat_template = None
+    tokenizer.save_pretrained(base)
+    (base / "chat_template.jinja").unlink(missing_ok=True)
+    prepared = load_tokenizer(prepare(base, tmp_path / "plain"))
+    prompt = prepared.apply_chat_template([{"role": "user", "content": "How many?"}], tokenize=False, comp_ratio=20)
+    assert prompt == "<|endoftext|>How many? <COMP_20>\n"
+    assert prepared.encode(prompt)[0] == 0 and prepared.encode(prompt).count(0) == 1
+
+
+def test_a_template_that_eats_the_token_stops_the_stage_and_leaves_no_model(
+    save_tiny_model: Callable[..., Path], tmp_path: Path
+) -> None:
+    base = save_tiny_model(tmp_path / "base")
+    (base / "chat_template.jinja").write_text("{{ messages[-1]['content'].split('<')[0] }}")
+    with pytest.raises(ModelError, match="loses or rewrites <COMP_20>"):
+        prepare(base, tmp_path / "run")
+    assert not (tmp_path / "run/model").exists()
+
+
+@pytest.mark.parametrize("settings", [{"default_budget": 0.3}, {"efforts": {"low": 0.3}}])
+def test_a_budget_outside_of_the_grid_is_a_config_error(settings: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="0.3 is no ratio of the grid"):
+        PrepareModelConfig(model="toy", **settings)
+
+
+def test_a_knob_of_the_first_format_is_still_read(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "extracot.json").write_text(
+        '{"format": "extracot.knob/1", "grid": [0.2, 1.0], "prompt_format": {}, "base_model": "toy"}'
+    )
+    knob = Knob.load(str(tmp_path))
+    assert (knob.default_budget, knob.effort_budgets["low"]) == ("policy", 0.2)
