@@ -7,7 +7,14 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
-from collections.abc import Callable
+import contextlib
+import importlib.util
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +22,8 @@ import pytest
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast, Qwen3ForCausalLM
+
+SERVER_START_LIMIT_S = 600.0
 
 END, TURN_START, TURN_END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
 CHAT_TEMPLATE = (
@@ -118,3 +127,82 @@ def save_tiny_model() -> Callable[..., Path]:
 def tiny_model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a tiny random model that was not prepared; read it, never write into it."""
     return write_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@contextlib.contextmanager
+def server_running(
+    command: Sequence[str], port: int, log: Path, environment: Mapping[str, str] | None = None
+) -> Iterator[str]:
+    """Start an OpenAI-compatible server, wait until it is healthy, give its base URL, and end it."""
+    with open(log, "wb") as file:
+        server = subprocess.Popen(
+            command, stdout=file, stderr=subprocess.STDOUT, env={**os.environ, **(environment or {})}
+        )
+    try:
+        deadline_s = time.monotonic() + SERVER_START_LIMIT_S
+        while not _is_healthy(port):
+            said = log.read_text(errors="replace")[-2000:]
+            assert server.poll() is None, f"the server ended:\n{said}"
+            assert time.monotonic() < deadline_s, f"no server within {SERVER_START_LIMIT_S} s:\n{said}"
+            time.sleep(0.5)
+        yield f"http://127.0.0.1:{port}/v1"
+    finally:
+        server.terminate()
+        server.wait(60)
+
+
+def _is_healthy(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as response:
+            return bool(response.status == 200)
+    except OSError:
+        return False
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def serve_with_transformers() -> Callable[[Path, Path], contextlib.AbstractContextManager[str]]:
+    """Hosts a model folder with `transformers serve`, its log in the other folder; skips where it is not installed."""
+    missing = [name for name in ("fastapi", "uvicorn", "openai") if importlib.util.find_spec(name) is None]
+    if missing:
+        pytest.skip(f"needs {', '.join(missing)}: pip install 'extracot[serving]'")
+
+    def serve(model: Path, scratch: Path) -> contextlib.AbstractContextManager[str]:
+        (scratch / "hub").mkdir()  # it lists what lies there, and fails where there is no such folder
+        port = free_port()
+        code = "import sys; from transformers.cli.transformers import main; sys.exit(main())"
+        options = ["--host", "127.0.0.1", "--port", str(port), "--device", "cpu", "--dtype", "float32"]
+        return server_running(
+            [sys.executable, "-c", code, "serve", str(model), *options],
+            port,
+            scratch / "serve.log",
+            {"HF_HUB_CACHE": str(scratch / "hub")},
+        )
+
+    return serve
+
+
+@pytest.fixture(scope="session")
+def serve_with_vllm() -> Callable[[Path, Path], contextlib.AbstractContextManager[str]]:
+    """Hosts a model folder with vLLM, its log in the other folder; skips where that is not installed."""
+    if importlib.util.find_spec("vllm") is None or importlib.util.find_spec("openai") is None:
+        pytest.skip("needs vLLM in this environment; its pins may not agree with ours, so take one of its own")
+
+    def serve(model: Path, scratch: Path) -> contextlib.AbstractContextManager[str]:
+        port = free_port()
+        ends = '{"reasoning_start_str": "<think>", "reasoning_end_str": "</think>"}'
+        options = ["--host", "127.0.0.1", "--port", str(port), "--dtype", "float32", "--reasoning-config", ends]
+        return server_running(
+            # By its module, since builds for the CPU come without a working `vllm` command.
+            [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(model), *options],
+            port,
+            scratch / "vllm.log",
+            {"VLLM_CPU_KVCACHE_SPACE": "1"},
+        )
+
+    return serve

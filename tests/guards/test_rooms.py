@@ -19,6 +19,7 @@ FLOORS = {
     "toy": 4,
     "models": 4,
     "generate": 5,
+    "export": 5,
     "annotate": 6,
     "compressor": 6,
     "dataset": 7,

@@ -63,6 +63,8 @@ def build_parser() -> argparse.ArgumentParser:
         _add_stage_options(stage_parser)
         if stage.name == "compress":
             _add_compress_options(stage_parser)
+        if stage.name == "export":
+            stage_parser.epilog = "The argument may also be the model's folder: extracot export runs/chrpo/model"
     _add_view_parser(commands)
     config_parser = commands.add_parser("config", help="list, show and check presets and config files")
     actions = config_parser.add_subparsers(dest="action", metavar="action", required=True)

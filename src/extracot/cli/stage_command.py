@@ -72,7 +72,7 @@ def _hush_libraries() -> None:
 
 
 def _split_preset(options: argparse.Namespace) -> tuple[str | None, list[str]]:
-    """The preset, and the overrides in order: traces file and flags of `compress`, then every --set."""
+    """The preset, and the overrides in order: traces file and flags of `compress`, folder of `export`, every --set."""
     preset: str | None = options.preset
     shorthands: list[str] = []
     if options.command == "compress":
@@ -85,6 +85,9 @@ def _split_preset(options: argparse.Namespace) -> tuple[str | None, list[str]]:
             raise UsageError(f"{preset} is plain text: add --text, and --question for what it answers")
         elif options.text:
             raise UsageError("--text needs a file, or - for stdin: extracot compress - --text --ratios 0.2")
+    if options.command == "export" and preset is not None and not preset.endswith((".yaml", ".yml", ".json")):
+        shorthands.append(_override("model", preset))
+        preset = None
     if preset is not None and preset.endswith((".jsonl", ".jsonl.gz")):
         if options.command != "compress":
             raise UsageError(f"{preset} is no config; {options.command} takes a preset or a .yaml file")
@@ -105,7 +108,7 @@ def _override(key: str, value: Any) -> str:
 
 def _default_name(preset: str | None, stage: Stage) -> str:
     """The run's name: the preset's or the config file's, and the stage's where there is neither."""
-    if preset is None or preset.endswith((".jsonl", ".jsonl.gz")):
+    if preset is None or preset.endswith((".jsonl", ".jsonl.gz")) or stage.name == "export":
         return stage.name
     path = Path(preset)
     # A run's own config.json says nothing by its name; its folder does.

@@ -124,6 +124,12 @@ STAGES: dict[str, Stage] = {
             "score models at every budget on a problem set",
         ),
         Stage(
+            "export",
+            "extracot.export.config:ExportConfig",
+            "extracot.export.run:run",
+            "write a trained model as a folder that servers host",
+        ),
+        Stage(
             "report",
             "extracot.evaluation.report.config:ReportConfig",
             "extracot.evaluation.report.run:run",

@@ -1,13 +1,7 @@
 """The annotate stage against a real server: `transformers serve` with a tiny random model that replies garbage."""
 
-import importlib.util
-import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -19,51 +13,19 @@ from extracot.io.run_directory import RunDirectory
 from extracot.records.annotation import Annotation
 from extracot.records.teacher_call import CallOutcome, TeacherCall
 
-MISSING = [name for name in ("fastapi", "uvicorn", "openai") if importlib.util.find_spec(name) is None]
-START_LIMIT_S = 300.0
-
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(bool(MISSING), reason=f"needs {', '.join(MISSING)}: pip install 'transformers[serving]'"),
-]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def served_model(tmp_path: Path, save_tiny_model: Callable[..., Path]) -> Iterator[tuple[str, str]]:
+def served_model(
+    tmp_path: Path,
+    save_tiny_model: Callable[..., Path],
+    serve_with_transformers: Callable[[Path, Path], AbstractContextManager[str]],
+) -> Iterator[tuple[str, str]]:
     """Base URL and model name of a server that is up."""
     folder = save_tiny_model(tmp_path / "tiny")
-    (tmp_path / "hub").mkdir()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    code = "import sys; from transformers.cli.transformers import main; sys.exit(main())"
-    arguments = ["serve", str(folder), "--host", "127.0.0.1", "--port", str(port), "--device", "cpu"]
-    with open(tmp_path / "serve.log", "wb") as log:
-        server = subprocess.Popen(
-            [sys.executable, "-c", code, *arguments, "--dtype", "float32"],
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, "HF_HUB_CACHE": str(tmp_path / "hub"), "HF_HUB_OFFLINE": "1"},
-        )
-        try:
-            _wait_until_up(server, port, tmp_path / "serve.log")
-            yield f"http://127.0.0.1:{port}/v1", str(folder)
-        finally:
-            server.terminate()
-            server.wait(30)
-
-
-def _wait_until_up(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    deadline_s = time.monotonic() + START_LIMIT_S
-    while time.monotonic() < deadline_s:
-        assert server.poll() is None, f"the server ended:\n{log.read_text(errors='replace')[-2000:]}"
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as response:
-                if response.status == 200:
-                    return
-        except OSError:
-            time.sleep(0.5)
-    pytest.fail(f"no server within {START_LIMIT_S} s:\n{log.read_text(errors='replace')[-2000:]}")
+    with serve_with_transformers(folder, tmp_path) as base_url:
+        yield base_url, str(folder)
 
 
 def test_a_random_model_gives_counted_failures_with_their_cost_and_loses_nothing(
