@@ -7,6 +7,9 @@ import pytest
 
 from extracot.cli.main import main
 from extracot.io.jsonl import read_records
+from extracot.models.knob import Knob
+from extracot.models.load import load_tokenizer
+from extracot.models.served_template import check_served_prompts
 from extracot.records.compression import Compression
 from extracot.records.score import Score
 from extracot.records.sft_example import SftExample
@@ -38,6 +41,10 @@ def test_the_pipeline_runs_end_to_end_and_a_second_call_has_nothing_left_to_do(
         asked = control_token(example.target_ratio) if example.queue == "fixed" else POLICY_TOKEN
         assert f" {asked}<|im_end|>" in example.prompt
         assert example.completion.startswith(f"{control_token(example.target_ratio)}\n<think>\n")
+
+    for step in ("05-prepared", "07-sft", "09-chrpo"):  # training keeps the knob in the template
+        folder = out / step / "model"
+        check_served_prompts(load_tokenizer(str(folder)), Knob.load(str(folder)))
 
     scores = list(read_records(out / "10-evaluation/records/scores.jsonl", Score))
     assert {(score.arm, score.mode) for score in scores} == {

@@ -22,6 +22,9 @@ def control_token_ids(tokenizer: "PreTrainedTokenizerBase", tokens: Iterable[str
         if len(found) != 1 or tokenizer.convert_ids_to_tokens(found[0]) != token:
             raise ModelError(f"{token} is no token of this vocabulary; add it with: extracot prepare-model")
         if tokenizer.decode(found, skip_special_tokens=True) != token:
-            raise ModelError(f"{token} is a special token here, so decoding loses it; add it as a plain one")
+            raise ModelError(
+                f"{token} is a special token here, so decoding loses it; set its special to false in tokenizer.json "
+                "and take it off the special tokens in tokenizer_config.json"
+            )
         ids[token] = found[0]
     return ids
