@@ -1,6 +1,7 @@
 """The card of an exported model: how to host it with each server, and how to turn its knob there."""
 
 import json
+from pathlib import PurePath
 
 from extracot.models.chat_template import Budget, budget_value
 from extracot.models.knob import Knob
@@ -14,8 +15,8 @@ tags: [reasoning, chain-of-thought]
 ---
 # A reasoning model with a budget knob
 
-Made from `{base_model}` by `extracot`. Asked for a ratio, it thinks in about that share of the tokens that it would
-take without one; asked for `policy`, it chooses the ratio itself. Every response begins with its ratio, as
+Made from `{base_model}` by `extracot`. Asked for a ratio, it thinks in about that share of the tokens that
+it would take without one; asked for `policy`, it chooses the ratio itself. Every response begins with its ratio, as
 `{first}`, then comes the think block, then the answer.
 
 | `comp_ratio` | `reasoning_effort` | what is asked for |
@@ -29,7 +30,8 @@ counts. {prompt}
 ## Host it
 
 In these commands `MODEL` is the path of this folder, and also the name by which requests call it. The files are those
-of transformers 5.
+of transformers 5. What follows was run with transformers 5.23 and vLLM 0.31; of SGLang it was read in the sources of
+0.5.23.
 
 ```bash
 pip install 'transformers[serving]'   # transformers serve
@@ -99,13 +101,19 @@ def card(knob: Knob) -> str:
         for budget in budgets
     ]
     return _CARD.format(
-        base_model=knob.base_model,
+        base_model=_shown_name(knob.base_model),
         first=control_token(knob.grid[0]),
         rows="\n".join(rows),
         default=f"`{budget_value(knob.default_budget)}`",
         prompt=_prompt(knob),
         example=budget_value(knob.grid[0]),
     )
+
+
+def _shown_name(model: str) -> str:
+    """A hub name as it is; of a folder only its own name, since its place says nothing on another machine."""
+    is_hub_name = model.count("/") == 1 and not model.startswith((".", "/", "~"))
+    return model if is_hub_name else PurePath(model).name
 
 
 def _meaning(budget: Budget) -> str:

@@ -171,3 +171,4 @@ def test_the_card_names_every_budget_and_what_is_added_to_a_question() -> None:
     for server in ("transformers serve", "vllm serve", "sglang.launch_server"):
         assert server in text
     assert '"chat_template_kwargs": {"comp_ratio": 10}' in text
+    assert "from `base` by" in card(knob.model_copy(update={"base_model": "/home/of/somebody/base"}))
