@@ -23,7 +23,7 @@ it would take without one; asked for `policy`, it chooses the ratio itself. Ever
 |---|---|---|
 {rows}
 
-Without either: {default}. `comp_ratio` goes before `reasoning_effort`; anything else is an error of the request.
+Without either: {default}. `comp_ratio` goes before `reasoning_effort`; any other value is an error of the request.
 A control token that the question ends with, as in `How many …? {first}`, goes before both. Only the last user turn
 counts. {prompt}
 

@@ -28,13 +28,14 @@ def run(config: ExportConfig, run_dir: RunDirectory) -> Manifest:
     import torch
 
     from extracot.models.prepare import check_saved, fit_generation_config
-    from extracot.models.served_template import check_served_prompts, install_knob
+    from extracot.models.served_template import check_served_prompts, install_knob, leave_own_effort
 
     if run_dir.is_complete:
         return run_dir.manifest
     source = find_source(config.model, config.base_model)
     knob = turned_knob(source.knob, config)
     model, tokenizer = load_source(source)
+    knob = leave_own_effort(tokenizer, knob)
     if config.dtype != "auto":
         model.to(getattr(torch, config.dtype))
     install_knob(tokenizer, knob)

@@ -48,7 +48,7 @@ _HEAD = """\
     {%- if knob_budget not in knob_tokens %}
         {{- raise_exception('comp_ratio is ' ~ knob_budget ~ '; use one of: ' ~ knob_tokens | join(', ')) }}
     {%- endif %}
-{%- elif reasoning_effort is defined and reasoning_effort is not none %}
+{%- elif knob_efforts and reasoning_effort is defined and reasoning_effort is not none %}
     {%- if reasoning_effort | string not in knob_efforts %}
         {{- raise_exception('reasoning_effort is ' ~ reasoning_effort ~ '; use one of: ' ~ knob_efforts | join(', ')) }}
     {%- endif %}
@@ -148,7 +148,7 @@ def with_knob(
         prompt_format: its system turn and its instruction are supplied, together with a control token, where a
             conversation lacks them, since that is how the model was trained.
         default: what a request gets that names no budget.
-        efforts: `reasoning_effort` to budget.
+        efforts: `reasoning_effort` to budget; empty for a knob that leaves `reasoning_effort` alone.
         opens_think: the template ends its generation prompt with `<think>`. Behind a control token that is taken
             away again, because the response has to begin with its ratio.
     """

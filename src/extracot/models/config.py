@@ -22,7 +22,8 @@ class PrepareModelConfig(StageConfig):
     "policy", or "none" for a prompt without a control token, as the model had them before."""
     efforts: dict[str, Budget] | None = None
     """What each `reasoning_effort` means. None: low, medium and high are the smallest, the middle and the largest ratio
-    of the grid, auto and policy let the model choose."""
+    of the grid, auto and policy let the model choose; where the model's own template reads `reasoning_effort`, that is
+    left to it. Empty: always left alone."""
     seed: int = Field(default=0, ge=0)
     """Decides the first embeddings of the new tokens."""
 

@@ -33,7 +33,7 @@ class Knob(BaseModel):
     default_budget: Budget = "policy"
     """What the chat template takes for a request that names no budget."""
     efforts: dict[str, Budget] | None = None
-    """What `reasoning_effort` means there; None for `default_efforts`."""
+    """What `reasoning_effort` means there; None for `default_efforts`, empty where it means nothing to the knob."""
 
     @property
     def effort_budgets(self) -> dict[str, Budget]:

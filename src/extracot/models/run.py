@@ -15,7 +15,7 @@ from extracot.models.prepare import (
     leave_begin_to_template,
     n_embedding_rows,
 )
-from extracot.models.served_template import check_served_prompts, install_knob
+from extracot.models.served_template import check_served_prompts, install_knob, leave_own_effort
 
 
 def run(config: PrepareModelConfig, run_dir: RunDirectory) -> Manifest:
@@ -43,6 +43,7 @@ def run(config: PrepareModelConfig, run_dir: RunDirectory) -> Manifest:
         default_budget=config.default_budget,
         efforts=config.efforts,
     )
+    knob = leave_own_effort(tokenizer, knob)
     had_template = tokenizer.chat_template is not None
     adds_tokens = adds_tokens_to_texts(tokenizer)
     if adds_tokens:
@@ -61,6 +62,8 @@ def run(config: PrepareModelConfig, run_dir: RunDirectory) -> Manifest:
     run_dir.log(f"prepare-model: {config.model} now knows {shown}; rows {n_rows_before} -> {n_rows}")
     if adds_tokens:
         run_dir.log("prepare-model: begin and end tokens of a text now come from the chat template alone")
+    if knob.efforts == {}:
+        run_dir.log("prepare-model: reasoning_effort is left to the model's own template; comp_ratio turns the knob")
     if not had_template:
         run_dir.log("prepare-model: the model has no chat template; it got a plain one, a line for every turn")
     return run_dir.finish(

@@ -45,6 +45,13 @@ def install_knob(tokenizer: "PreTrainedTokenizerBase", knob: Knob, begins_texts:
     check_served_prompts(tokenizer, knob)
 
 
+def leave_own_effort(tokenizer: "PreTrainedTokenizerBase", knob: Knob) -> Knob:
+    """The knob, without `reasoning_effort` where the model's own template reads that and nobody said what it means."""
+    held = _by_name(tokenizer.chat_template or PLAIN_TEMPLATE).values()
+    has_own = any("reasoning_effort" in without_knob(template) for template in held)
+    return knob.model_copy(update={"efforts": {}}) if has_own and knob.efforts is None else knob
+
+
 def check_served_prompts(tokenizer: "PreTrainedTokenizerBase", knob: Knob) -> None:
     """See that the chat template, asked by `comp_ratio`, writes the prompts that training and evaluation use.
 

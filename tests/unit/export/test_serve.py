@@ -65,9 +65,10 @@ class Client:
         return self.ask(chat_template_kwargs=variables)
 
 
+# The server comes first among the arguments: where it is not installed, nothing is trained before the test skips.
 @pytest.fixture(scope="module")
 def transformers_client(
-    exported_dir: Path, serve_with_transformers: Serve, tmp_path_factory: pytest.TempPathFactory
+    serve_with_transformers: Serve, exported_dir: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Client]:
     with serve_with_transformers(exported_dir, tmp_path_factory.mktemp("serve")) as base_url:
         yield Client(base_url, exported_dir)
@@ -75,7 +76,7 @@ def transformers_client(
 
 @pytest.fixture(scope="module")
 def vllm_client(
-    exported_dir: Path, serve_with_vllm: Serve, tmp_path_factory: pytest.TempPathFactory
+    serve_with_vllm: Serve, exported_dir: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Client]:
     with serve_with_vllm(exported_dir, tmp_path_factory.mktemp("vllm")) as base_url:
         yield Client(base_url, exported_dir)

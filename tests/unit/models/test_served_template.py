@@ -15,7 +15,7 @@ from extracot.models.chat_template import PLAIN_TEMPLATE, default_efforts, has_k
 from extracot.models.knob import Knob
 from extracot.models.prepare import add_control_tokens
 from extracot.models.prompts import PromptFormat
-from extracot.models.served_template import check_served_prompts, install_knob
+from extracot.models.served_template import check_served_prompts, install_knob, leave_own_effort
 from extracot.text.control import POLICY_TOKEN, control_tokens
 from extracot.text.think import render_response
 
@@ -139,6 +139,25 @@ def test_efforts_can_be_named_otherwise(tokenizer: PreTrainedTokenizerFast) -> N
     assert f"{QUESTION} <COMP_20>" in render(tokenizer, ASKED, reasoning_effort="tiny")
     with pytest.raises(jinja2.TemplateError, match="reasoning_effort is low; use one of: tiny"):
         render(tokenizer, ASKED, reasoning_effort="low")
+
+
+def test_a_template_with_an_effort_of_its_own_keeps_it(
+    tiny_tokenizer: PreTrainedTokenizerFast, make_tiny_model: Callable[..., Any]
+) -> None:
+    own = "{{ '[' ~ (reasoning_effort or 'usual') ~ ']' }}" + TEMPLATES["qwen2.5"]
+    tokenizer = dressed(tiny_tokenizer, own, make_tiny_model)
+    before = render(tokenizer, ASKED, reasoning_effort="extreme")
+    knob = leave_own_effort(tokenizer, PLAIN)
+    install_knob(tokenizer, knob)
+    assert before.startswith("[extreme]")
+    assert render(tokenizer, ASKED, reasoning_effort="extreme", comp_ratio="none") == before
+    assert f"{QUESTION} <COMP_20>" in render(tokenizer, ASKED, reasoning_effort="extreme", comp_ratio=20)
+    assert f"{QUESTION} {POLICY_TOKEN}" in render(tokenizer, ASKED, reasoning_effort="low")
+    # Who says what it means gets both, and a template without one is no reason to change the knob.
+    told = PLAIN.model_copy(update={"efforts": {"low": 0.2}})
+    assert leave_own_effort(tokenizer, told) == told
+    tokenizer.chat_template = TEMPLATES["qwen3"]
+    assert leave_own_effort(tokenizer, PLAIN) == PLAIN
 
 
 @pytest.mark.parametrize("comp_ratio", [40, 0.2, "<COMP_20>", True, [20], "", "Policy"])
