@@ -18,7 +18,7 @@ for seed in "$@"; do
     --set "overrides.prepared.seed=$seed" \
     --set "overrides.sft-data.seed=$seed" \
     --set "overrides.sft.seed=$seed" \
-    --set "overrides.budgets.problems=toy:train:200:seed=${seed}01" \
+    --set "overrides.budgets.problems=toy:train:400:seed=${seed}01" \
     --set "overrides.budgets.sampling.seed=$seed" \
     --set "overrides.chrpo.seed=$seed"
   evaluations+=("\"runs/seed-$seed/17-evaluation\"")
