@@ -12,13 +12,15 @@ servers report as an error of that request.
 
 How the head is written is bound by what servers do with the text of a template. vLLM passes on only variables that
 the template reads and never sets, so it sets neither of the two. vLLM and SGLang look for a loop over a message's
-`content` to learn whether the template takes lists of parts, so it has none. Names that it sets start with `knob`.
+`content` to learn whether the template takes lists of parts, so it has none; SGLang also takes words such as "image"
+for a sign of that, wherever they stand. Names that it sets start with `knob`.
 
 It is written for the environment in which transformers renders templates (`trim_blocks`), and vLLM and SGLang with it.
 Not covered: templates that are no Jinja, and `{% generation %}` marks behind a template that opens the think block.
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
@@ -37,6 +39,9 @@ PLAIN_TEMPLATE = (
 
 BEGIN = "{{ bos_token }}"
 """Comes before it where the tokenizer puts a begin token before every text."""
+
+_PART_WORD = re.compile("image|audio|video|vision")
+"""What SGLang looks for, in "division", too."""
 
 _START = "{#- extracot: the budget knob -#}\n"
 _OWN = "{#- extracot: from here on the model's own template #}\n"
@@ -197,5 +202,5 @@ def _settings(
 
 
 def _literal(value: object) -> str:
-    """A string or a mapping of strings as Jinja writes it, which is as JSON does."""
-    return json.dumps(value, ensure_ascii=False)
+    """A string or a mapping of strings as Jinja writes it, which is as JSON does; words of parts spelt in code."""
+    return _PART_WORD.sub(lambda word: f"\\u{ord(word[0][0]):04x}{word[0][1:]}", json.dumps(value, ensure_ascii=False))

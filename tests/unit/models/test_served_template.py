@@ -346,6 +346,18 @@ def test_the_head_keeps_to_what_servers_read_out_of_a_template(tokenizer: PreTra
     assert ("enable_thinking" in template) == ("enable_thinking" in own)
 
 
+def test_words_of_a_prompt_do_not_pass_for_parts_of_the_template(
+    tiny_tokenizer: PreTrainedTokenizerFast, make_tiny_model: Callable[..., Any]
+) -> None:
+    tokenizer = dressed(tiny_tokenizer, TEMPLATES["qwen2.5"], make_tiny_model)
+    prompt_format = PromptFormat(system='An "image"\\.', instruction="Use long division.")
+    trained = prompt_format.render(tokenizer, QUESTION, "<COMP_20>")
+    install_knob(tokenizer, PLAIN.model_copy(update={"prompt_format": prompt_format}))
+    assert render(tokenizer, ASKED, comp_ratio=20) == trained
+    # SGLang takes a template with any of these for one of messages in parts.
+    assert not any(word in str(tokenizer.chat_template) for word in ("image", "audio", "video", "vision"))
+
+
 def test_the_head_alone_hides_no_loop_over_a_content() -> None:
     head = with_knob("", GRID, FULL.prompt_format, "policy", default_efforts(GRID), opens_think=False)
     tree = _compile_jinja_template(head).environment.parse(head)
