@@ -48,8 +48,9 @@ from tables import Cell, markdown_table, write_json
 from extracot import Compressor, Passage, SliceScorer
 from extracot.compressor.alignment import Span
 from extracot.compressor.answer_unit import states_answer
-from extracot.compressor.costs import count_tokens, token_offsets, unit_costs
+from extracot.compressor.costs import token_offsets, unit_costs
 from extracot.compressor.scorers.random import RandomScorer
+from extracot.compressor.tokens import count_tokens
 from extracot.io.jsonl import read_jsonl
 from extracot.models.load import load_tokenizer
 from extracot.text.formulas import formula_spans

@@ -1,11 +1,13 @@
 """Laws of ranking and cutting, whatever the scores and costs."""
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from extracot.compressor.joining import join_spans, kept_spans
 from extracot.compressor.selection import cut, rank_units
-from extracot.compressor.windows import overlapping_windows
+from extracot.compressor.windows import even_windows, overlapping_windows
 from extracot.text.units import segment
 
 SCORES = st.floats(-1, 2, allow_nan=False)
@@ -83,6 +85,16 @@ def test_keeping_everything_gives_the_text_back(text: str) -> None:
 @given(st.integers(1, 500), st.integers(2, 60), st.data())
 def test_windows_own_every_token_once_and_read_what_they_own(n: int, size: int, data: st.DataObject) -> None:
     overlap = data.draw(st.integers(0, size - 1))
-    windows = overlapping_windows(n, size, overlap)
-    assert [token for w in windows for token in range(w.own_start, w.own_end)] == list(range(n))
-    assert all(w.start <= w.own_start < w.own_end <= w.end <= n and w.end - w.start <= size for w in windows)
+    for windows in (overlapping_windows(n, size, overlap), even_windows(n, size, overlap)):
+        assert [token for w in windows for token in range(w.own_start, w.own_end)] == list(range(n))
+        assert all(w.start <= w.own_start < w.own_end <= w.end <= n and w.end - w.start <= size for w in windows)
+        assert all(a.end - b.start >= overlap for a, b in pairwise(windows))
+
+
+@given(st.integers(1, 500), st.integers(2, 60), st.data())
+def test_even_windows_have_one_length_and_are_as_few_as_will_do(n: int, size: int, data: st.DataObject) -> None:
+    overlap = data.draw(st.integers(0, size - 1))
+    windows = even_windows(n, size, overlap)
+    assert len({w.end - w.start for w in windows}) == 1
+    # One window fewer would reach `size` tokens and then `size - overlap` new ones each.
+    assert len(windows) == 1 or size + (len(windows) - 2) * (size - overlap) < n

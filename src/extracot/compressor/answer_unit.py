@@ -8,10 +8,13 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
-_MARKUP = re.compile(r"\\[!,;: ]|\\left(?![a-z])|\\right(?![a-z])|\\?\$|(?<=\d)(?:,|\{,\})(?=\d{3}(?!\d))")
+# Every alternative of these begins with a plain character, which `re` finds many times faster than a condition.
+_MARKUP = re.compile(
+    r"\\[!,;: $]|\\left(?![a-z])|\\right(?![a-z])|\$|,(?<=\d,)(?=\d{3}(?!\d))|\{,\}(?<=\d\{,\})(?=\d{3}(?!\d))"
+)
 _TEXT_MACRO = re.compile(r"\\(?:text|mathrm|mathbf|textbf)\{([^{}]*)\}")
-_BLANK_BESIDE_SIGN = re.compile(r"(?<![^\W_])(?<!\.)\s+|(?<=\.)\s+(?!\d)|\s+(?![^\W_])")
-"""But for that of `is 15. 63 minus`, which would become a decimal number."""
+_BLANK_BESIDE_SIGN = re.compile(r" (?:(?<![^\W_] )(?<!\. )|(?<=\. )(?!\d)|(?![^\W_]))")
+"""In a text of single blanks; but for that of `is 15. 63 minus`, which would become a decimal number."""
 
 
 def states_answer(text: str, answer: str) -> bool:

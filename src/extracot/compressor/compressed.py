@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from extracot.compressor.alignment import Span
 from extracot.compressor.answer_unit import states_answer
-from extracot.compressor.costs import count_tokens
 from extracot.compressor.scorers.scorer import Passage
+from extracot.compressor.tokens import count_tokens
 from extracot.errors import DataError
 from extracot.text.units import UnitKind
 
@@ -53,6 +53,8 @@ class ScoredUnit:
     """formula | number | code | prose"""
     score: float
     """Higher is kept longer. An encoder's and `slice`'s lie in [0, 1]."""
+    stands_alone: bool = True
+    """Whether it reads well without the units around it, so that it may fill what is left of a budget."""
 
 
 def check_passage(passage: Passage) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from extracot.compressor.alignment import Span, token_owners
-from extracot.errors import ModelError
+from extracot.compressor.tokens import encode
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -16,28 +16,7 @@ def token_offsets(tokenizer: "PreTrainedTokenizerBase", texts: Sequence[str]) ->
     Raises:
         ModelError: a slow tokenizer, which cannot tell where its tokens come from.
     """
-    if not texts:
-        return []
-    if not tokenizer.is_fast:
-        raise ModelError(
-            f"{tokenizer.name_or_path}: needs a fast tokenizer (a tokenizer.json) to locate tokens in a text"
-        )
-    encoded = tokenizer(
-        list(texts),
-        add_special_tokens=False,
-        return_offsets_mapping=True,
-        return_attention_mask=False,
-        verbose=False,
-    )
-    return [[(start, end) for start, end in offsets] for offsets in encoded["offset_mapping"]]
-
-
-def count_tokens(tokenizer: "PreTrainedTokenizerBase", texts: Sequence[str]) -> list[int]:
-    """Number of tokens of every text, without special tokens."""
-    if not texts:
-        return []
-    encoded = tokenizer(list(texts), add_special_tokens=False, return_attention_mask=False, verbose=False)
-    return [len(token_ids) for token_ids in encoded["input_ids"]]
+    return [encoding.offsets for encoding in encode(tokenizer, texts)]
 
 
 def unit_costs(offsets: Sequence[Span], units: Sequence[Span]) -> list[int]:

@@ -13,8 +13,12 @@ from extracot.text.delimited import DelimitedSpan
 # `\w` takes superscripts and vulgar fractions for letters; a name must not swallow the square in `x²`.
 _LETTER: Final = r"[^\W\d_⁰¹²³⁴-⁹ⁿ₀-₉½¼¾⅐-⅞]"
 _NUMBER_BODY: Final = r"(?:\d{1,3}(?:(?:,|\{,\}|\\,)\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?|(?<!\d)\.\d+)"
+# White space is skipped within a match, so that no other place has to be tried. Most tokens are plain words between
+# white space and punctuation: they come first, and mean what `word` means.
 _TOKEN: Final = re.compile(
-    r"(?P<newline>[\n\r\u2028\u2029])"
+    r"[^\S\n\r\u2028\u2029]*+(?:"
+    r"(?P<plain>[A-Za-z]{2,}+(?=[\s.,;:)]|$))"
+    r"|(?P<newline>[\n\r\u2028\u2029])"
     r"|(?P<barrier>=>|->|<-|[⇒→⟹⟶←↔⇔]|[-=*_~#]{3,})"
     rf"|(?P<lexeme>\d+(?:st|nd|rd|th)\b|\d+(?:-{_LETTER}{{2,}})+|{_LETTER}+(?:-{_LETTER}{{2,}})+)"
     r"|(?P<number>(?:(?:US|CA|AU|HK)?(?:\\\$|[$€£¥₹])[ ]?(?=[\d.]))?"
@@ -28,7 +32,7 @@ _TOKEN: Final = re.compile(
     r"|(?P<operator>\*\*|[-+−–*×·⋅∙÷/^±∓∗⁄])"
     r"|(?P<open>[(\[{])|(?P<close>[)\]}])|(?P<root>[√∛])|(?P<infinity>∞)"
     r"|(?P<ellipsis>\.\.\.|…)|(?P<bar>\|)|(?P<bang>!)|(?P<comma>,)"
-    r"|(?P<other>\S)"
+    r"|(?P<other>\S))"
 )
 
 
@@ -50,7 +54,9 @@ def tokenize(text: str, delimited: Sequence[DelimitedSpan]) -> list[Token]:
     for span in [*delimited, None]:
         gap_end = len(text) if span is None else span.start
         for match in _TOKEN.finditer(text, position, gap_end):
-            tokens.append(Token(str(match.lastgroup), match.start(), match.end(), match.group()))
+            kind = str(match.lastgroup)
+            start, end = match.span(kind)
+            tokens.append(Token("word" if kind == "plain" else kind, start, end, match[kind]))
         if span is not None:
             tokens.append(Token("barrier" if span.is_code else "marked", span.start, span.end, ""))
             position = span.end

@@ -4,7 +4,8 @@ import pytest
 from transformers import PreTrainedTokenizerFast
 
 from extracot.compressor.alignment import pool_by_unit, token_owners
-from extracot.compressor.costs import count_tokens, token_offsets, unit_costs
+from extracot.compressor.costs import token_offsets, unit_costs
+from extracot.compressor.tokens import count_tokens
 from extracot.errors import ModelError
 from extracot.text.units import segment
 

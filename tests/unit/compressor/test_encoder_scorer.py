@@ -11,6 +11,8 @@ from extracot.compressor.compressor import Compressor
 from extracot.compressor.encoder_input import EncoderInput, fit_input
 from extracot.compressor.scorers.encoder import EncoderScorer
 from extracot.compressor.scorers.scorer import Passage
+from extracot.compressor.tokens import encode
+from extracot.compressor.windows import even_windows
 from extracot.errors import ModelError
 from extracot.text.units import Unit, segment
 
@@ -43,10 +45,12 @@ def test_a_text_longer_than_the_model_is_scored_to_its_end(scorer: EncoderScorer
 
 def test_windows_are_stitched_where_each_token_sees_both_sides(scorer: EncoderScorer) -> None:
     units = segment(LONG)
-    [token_ids], [offsets] = scorer._tokenize([LONG])
+    [encoding] = encode(scorer.tokenizer, [LONG])
+    token_ids, offsets = encoding.ids, encoding.offsets
     size = scorer.layout.cot_limit(0)
-    last = scorer.layout.frame([], token_ids[-size:])[0]
-    expected = scorer._forward([_job(last)])[0, 1 : size + 1].tolist()
+    start = even_windows(len(token_ids), size, size // 4)[-1].start
+    last = scorer.layout.frame([], token_ids[start:])[0]
+    expected = scorer._forward([_job(last)])[0, 1:].tolist()
     n_last = sum(
         owner == len(units) - 1 for owner in token_owners(offsets, [(u.start, u.end) for u in units])
     )

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Final, NamedTuple, Self
 
 import torch
 from torch import Tensor
@@ -13,13 +13,21 @@ from extracot.compressor.alignment import pool_by_unit, token_owners
 from extracot.compressor.batching import length_buckets
 from extracot.compressor.encoder_input import EncoderInput, check_encoder, stored_input
 from extracot.compressor.padding import model_inputs
+from extracot.compressor.scorers.cpu_linear import use_onednn
 from extracot.compressor.scorers.scorer import Passage
-from extracot.compressor.windows import Window, overlapping_windows
+from extracot.compressor.tokens import encode
+from extracot.compressor.windows import Window, even_windows
 from extracot.errors import ModelError
 from extracot.models.load import load_tokenizer, resolve_model
 from extracot.text.units import Unit
 
 _logger = logging.getLogger("extracot")
+
+_OVERLAP: Final = 32
+"""Tokens that neighbouring windows share; more cost time and were not seen to help."""
+_CPU_BATCH_TOKENS: Final = 2048
+"""What one core works through without leaving its caches."""
+_GPU_BATCH_TOKENS: Final = 32768
 
 
 class EncoderScorer:
@@ -37,7 +45,7 @@ class EncoderScorer:
         model: PreTrainedModel,
         tokenizer: PreTrainedTokenizerBase,
         layout: EncoderInput,
-        max_batch_tokens: int = 16384,
+        max_batch_tokens: int | None = None,
     ) -> None:
         """Wrap a loaded model.
 
@@ -45,7 +53,7 @@ class EncoderScorer:
             model: token classifier with one label per tier of `layout`; used as it is, on its own device.
             tokenizer: the model's own, fast.
             layout: how its input is framed.
-            max_batch_tokens: limit of a padded batch.
+            max_batch_tokens: limit of a padded batch; None takes what suits the model's device.
 
         Raises:
             ModelError: the three do not belong together, see `check_encoder`.
@@ -54,7 +62,9 @@ class EncoderScorer:
         self.model = model
         self.tokenizer = tokenizer
         self.layout = layout
-        self.max_batch_tokens = max_batch_tokens
+        self.max_batch_tokens = max_batch_tokens or (
+            _CPU_BATCH_TOKENS if model.device.type == "cpu" else _GPU_BATCH_TOKENS
+        )
 
     @classmethod
     def from_pretrained(cls, name_or_folder: str | Path, *, device: str | None = None) -> Self:
@@ -84,13 +94,14 @@ class EncoderScorer:
         tokenizer = load_tokenizer(name)
         model.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         model.eval()
+        use_onednn(model)
         return cls(model, tokenizer, stored_input(model.config, tokenizer))
 
     def score(self, passages: Sequence[Passage], units: Sequence[Sequence[Unit]]) -> list[list[float]]:
         """See `Scorer.score`; the `answer` is not read."""
-        questions, _ = self._tokenize([passage.question for passage in passages])
-        cots, offsets = self._tokenize([passage.cot for passage in passages])
-        jobs = self._plan(questions, cots)
+        questions = [encoding.ids for encoding in encode(self.tokenizer, [passage.question for passage in passages])]
+        cots = encode(self.tokenizer, [passage.cot for passage in passages])
+        jobs = self._plan(questions, [cot.ids for cot in cots])
         values = [[0.0] * len(cot) for cot in cots]
         for batch in length_buckets([len(job.input_ids) for job in jobs], self.max_batch_tokens):
             scores_BL = self._forward([jobs[index] for index in batch])
@@ -101,22 +112,10 @@ class EncoderScorer:
                     window.own_start + shift : window.own_end + shift
                 ].tolist()
         scores = []
-        for own, spans, token_values in zip(units, offsets, values, strict=True):
+        for own, cot, token_values in zip(units, cots, values, strict=True):
             bounds = [(unit.start, unit.end) for unit in own]
-            scores.append(pool_by_unit(token_values, token_owners(spans, bounds), len(own)))
+            scores.append(pool_by_unit(token_values, token_owners(cot.offsets, bounds), len(own)))
         return scores
-
-    def _tokenize(self, texts: list[str]) -> tuple[list[list[int]], list[list[tuple[int, int]]]]:
-        if not texts:
-            return [], []
-        encoded = self.tokenizer(
-            texts,
-            add_special_tokens=False,
-            return_offsets_mapping=True,
-            return_attention_mask=False,
-            verbose=False,
-        )
-        return encoded["input_ids"], encoded["offset_mapping"]
 
     def _plan(self, questions: Sequence[list[int]], cots: Sequence[list[int]]) -> "list[_Job]":
         """One job per window of every passage."""
@@ -131,7 +130,7 @@ class EncoderScorer:
                     self.layout.question_limit,
                 )
             size = self.layout.cot_limit(len(question))
-            for window in overlapping_windows(len(cot), size, overlap=size // 4):
+            for window in even_windows(len(cot), size, overlap=min(_OVERLAP, size // 4)):
                 input_ids, first = self.layout.frame(question, cot[window.start : window.end])
                 jobs.append(_Job(input_ids, passage, window, first))
         return jobs

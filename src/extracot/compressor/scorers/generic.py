@@ -19,12 +19,12 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from extracot.compressor.alignment import Span
 from extracot.compressor.batching import length_buckets
 from extracot.compressor.compressed import CompressedText, check_passage, measure
-from extracot.compressor.costs import count_tokens
 from extracot.compressor.encoder_input import check_vocabulary
 from extracot.compressor.joining import kept_spans
 from extracot.compressor.padding import model_inputs
 from extracot.compressor.scorers.scorer import Passage
 from extracot.compressor.selection import check_ratios
+from extracot.compressor.tokens import count_tokens
 from extracot.errors import ModelError
 from extracot.models.load import load_causal_lm, load_tokenizer
 from extracot.text.formulas import formula_spans
