@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
+from extracot.compressor.alignment import Span
 from extracot.compressor.answer_unit import find_answer_unit
 from extracot.compressor.compressed import CompressedText, ScoredUnit, check_passage, measure
 from extracot.compressor.costs import token_offsets, unit_costs
+from extracot.compressor.fitting import meet_marks, part_of_clause, seam_unit
 from extracot.compressor.joining import join_spans, kept_spans
-from extracot.compressor.leaning import lower_leaning
+from extracot.compressor.leaning import Leaned, lean
 from extracot.compressor.scorers.scorer import Passage, Scorer
 from extracot.compressor.selection import check_ratios, check_threshold, cut, rank_units
 from extracot.text.units import UnitKind, segment
@@ -40,6 +42,7 @@ class Compressor:
         prose: Literal["word", "clause"] = "clause",
         resolution: float = 0.05,
         is_readable: bool = True,
+        is_exact: bool = True,
     ) -> None:
         """Compress with a scorer.
 
@@ -50,11 +53,15 @@ class Compressor:
             resolution: scores closer than this count as equal, see `rank_units`.
             is_readable: clauses go with what they lean on (see `leaning.py`), and lines that would run together are
                 kept apart; False takes the scores and the white space as they are.
+            is_exact: ratios are met more closely than whole clauses can in the order of their scores: units come a
+                little early to fill a budget, and the one clause that is left at a cut may be parted between words
+                (see `fitting.py`). False keeps to the order, and clauses whole.
         """
         self.scorer = scorer
         self.prose: Literal["word", "clause"] = prose
         self.resolution = resolution
         self.is_readable = is_readable
+        self.is_exact = is_exact
 
     @classmethod
     def from_pretrained(
@@ -64,6 +71,7 @@ class Compressor:
         prose: Literal["word", "clause"] = "clause",
         resolution: float = 0.05,
         is_readable: bool = True,
+        is_exact: bool = True,
         device: str | None = None,
     ) -> Self:
         """A compressor with a trained scorer.
@@ -73,6 +81,7 @@ class Compressor:
             prose: see `__init__`.
             resolution: see `__init__`.
             is_readable: see `__init__`.
+            is_exact: see `__init__`.
             device: torch device; None takes the GPU where there is one.
 
         Raises:
@@ -81,7 +90,7 @@ class Compressor:
         from extracot.compressor.scorers.encoder import EncoderScorer  # torch takes seconds to load
 
         scorer = EncoderScorer.from_pretrained(name_or_folder, device=device)
-        return cls(scorer, prose=prose, resolution=resolution, is_readable=is_readable)
+        return cls(scorer, prose=prose, resolution=resolution, is_readable=is_readable, is_exact=is_exact)
 
     def compress(
         self,
@@ -161,12 +170,18 @@ class Compressor:
             check_passage(passage)
         units = [segment(passage.cot, self.prose) for passage in passages]
         scores = self.scorer.score(passages, units)
-        if self.is_readable and self.prose == "clause":
-            scores = [lower_leaning(*item) for item in zip([p.cot for p in passages], units, scores, strict=True)]
-        return [
-            [ScoredUnit(unit.start, unit.end, unit.kind, score) for unit, score in zip(own, own_scores, strict=True)]
-            for own, own_scores in zip(units, scores, strict=True)
-        ]
+        scored = []
+        for passage, own, own_scores in zip(passages, units, scores, strict=True):
+            leaned = Leaned(own_scores, [True] * len(own))
+            if self.is_readable and self.prose == "clause":
+                leaned = lean(passage.cot, own, own_scores)
+            scored.append(
+                [
+                    ScoredUnit(unit.start, unit.end, unit.kind, score, alone)
+                    for unit, score, alone in zip(own, *leaned, strict=True)
+                ]
+            )
+        return scored
 
     def cut_many(
         self,
@@ -200,11 +215,14 @@ class Compressor:
             forced = frozenset() if answer_unit is None else frozenset({answer_unit})
             order = rank_units(scores, forced, self.resolution)
             costs = unit_costs(own_offsets, bounds)
-            # One unit stays even where the budget is smaller than any: a text of nothing is of no use.
-            kept = [cut(order, costs, ratio, n_forced=1) for ratio in ratios]
+            if self.is_exact:
+                order = meet_marks(order, costs, [unit.stands_alone for unit in own], n_forced=1)
+            token_starts = [start for start, _ in own_offsets]
+            kept = [self._cut_one(passage.cot, own, order, costs, token_starts, ratio) for ratio in ratios]
             if threshold is not None:
-                kept.append([unit in forced or score >= threshold for unit, score in enumerate(scores)])
-            spans.append([kept_spans(bounds, flags) for flags in kept])
+                flags = [unit in forced or score >= threshold for unit, score in enumerate(scores)]
+                kept.append(kept_spans(bounds, flags))
+            spans.append(kept)
         texts = [
             [join_spans(passage.cot, kept, adds_line_ends=self.is_readable) for kept in row]
             for passage, row in zip(passages, spans, strict=True)
@@ -213,6 +231,31 @@ class Compressor:
         targets = [*ratios, *([] if threshold is None else [None])]
         n_tokens = [len(own) for own in offsets]
         return measure(passages, formulas, targets, spans, texts, n_tokens, target_tokenizer, threshold)
+
+    def _cut_one(
+        self,
+        text: str,
+        units: Sequence[ScoredUnit],
+        order: Sequence[int],
+        costs: Sequence[int],
+        token_starts: Sequence[int],
+        ratio: float,
+    ) -> list[Span]:
+        """What is kept of one text at one ratio."""
+        bounds = [(unit.start, unit.end) for unit in units]
+        # One unit stays even where the budget is smaller than any: a text of nothing is of no use.
+        flags = cut(order, costs, ratio, n_forced=1)
+        seam = seam_unit(order, costs, ratio, n_forced=1) if self.is_exact else None
+        if seam is None or units[order[seam.n_before]].kind is not UnitKind.PROSE:
+            return kept_spans(bounds, flags)
+        parted = order[seam.n_before]
+        before = set(order[: seam.n_before])
+        # The part goes on from a neighbour that is kept; where neither is, the beginning reads better.
+        from_left = parted - 1 in before or parted + 1 not in before
+        part = part_of_clause(text, bounds[parted], token_starts, seam.room, from_left)
+        flags = [unit in before or (unit == parted and part is not None) for unit in range(len(units))]
+        bounds[parted] = part or bounds[parted]
+        return kept_spans(bounds, flags)
 
 
 def check_targets(ratios: Sequence[float], threshold: float | None) -> None:

@@ -103,6 +103,7 @@ def load_compressor(config: CompressConfig) -> BatchCompressor:
             prose=config.prose,
             resolution=config.resolution,
             is_readable=config.is_readable,
+            is_exact=config.is_exact,
             device=config.device,
         )
     if config.scorer == "generic":
@@ -113,11 +114,17 @@ def load_compressor(config: CompressConfig) -> BatchCompressor:
         from extracot.compressor.scorers.slicing import SliceScorer
 
         return Compressor(
-            SliceScorer(), prose=config.prose, resolution=config.resolution, is_readable=config.is_readable
+            SliceScorer(),
+            prose=config.prose,
+            resolution=config.resolution,
+            is_readable=config.is_readable,
+            is_exact=config.is_exact,
         )
     # Rounding random scores would favour the right end of the text among equals, and what leans on others would
     # not be deleted at random.
-    return Compressor(RandomScorer(config.seed), prose=config.prose, resolution=0, is_readable=False)
+    return Compressor(
+        RandomScorer(config.seed), prose=config.prose, resolution=0, is_readable=False, is_exact=config.is_exact
+    )
 
 
 def _to_record(trace: Trace, scorer: str, text: CompressedText, units: Sequence[ScoredUnit]) -> Compression:
