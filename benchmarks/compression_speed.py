@@ -14,6 +14,8 @@ and windows overlap by a quarter; LLMLingua-2 does neither. Columns: "fed / toke
 included, over the tokens of the traces; "CPU / ours" the median over the repeats of CPU-seconds over ours; "whole /
 forward" our whole call over the forward passes of the encoder in that same call.
 
+With --long it cuts texts of up to a megabyte on one line, by slicing or by --compressor.
+
 With traces and a device it measures our encoder alone there (LLMLingua-2 is not needed), on untrained models and on a
 trained one:
 
@@ -39,10 +41,13 @@ from tables import Cell, markdown_table, write_json
 from extracot import Compressor, Passage, SliceScorer
 from extracot.models.load import load_tokenizer
 from extracot.records.trace import iterate_traces
+from extracot.text.units import segment
 from extracot.toy.world import sample_problems
 
 TOY_RATIOS = (0.1, 0.2, 0.3, 0.5, 0.75, 1.0)
 N_TEXTS_FOR_TOKENIZER = 200
+LONG_CHARS = (20_000, 40_000, 80_000)
+LONGEST_CHARS = 1_000_000
 
 
 class Spent(NamedTuple):
@@ -279,6 +284,36 @@ def time_own_code(options: argparse.Namespace) -> None:
     write_json(options.json, {"options": vars(options), "rows": rows})
 
 
+def long_texts() -> dict[str, str]:
+    """Toy chains of thought one after the other: as long as long reasoning gets, and far longer on a single line."""
+    some = "\n".join(problem.chain_of_thought() for problem in islice(sample_problems("train", 0), 50))
+    text = "\n".join([some] * (LONGEST_CHARS // len(some) + 1))
+    texts = {f"{n_chars:,} characters": text[:n_chars] for n_chars in LONG_CHARS}
+    return texts | {f"{LONGEST_CHARS:,} on one line": " ".join(text.split())[:LONGEST_CHARS]}
+
+
+def time_long_texts(options: argparse.Namespace) -> None:
+    """Segmenting alone, and a whole call, on texts of growing length: time should grow as they do."""
+    tokenizer = load_tokenizer("toy")
+    compressor = Compressor(SliceScorer())
+    if options.compressor:
+        compressor = Compressor.from_pretrained(options.compressor, device=options.device or "cpu")
+    rows: list[list[Cell]] = []
+    for name, text in long_texts().items():
+        if options.compressor and len(text) == LONGEST_CHARS:
+            continue  # minutes of nothing but forward passes
+        passage = Passage("How many shells?", text, None)
+        segment_s = min(measure(partial(segment, text, "clause")).cpu_s for _ in range(options.repeats))
+        whole_s = min(
+            measure(partial(compressor.compress_many, [passage], TOY_RATIOS, tokenizer)).cpu_s
+            for _ in range(options.repeats)
+        )
+        rows.append([name, segment_s, whole_s, round(len(text) / segment_s), round(len(text) / whole_s)])
+    print(f"scorer {compressor.scorer.name}, {len(TOY_RATIOS)} ratios, CPU-seconds, best of {options.repeats}\n")
+    print(markdown_table(["text", "segmenting s", "whole call s", "characters / s", "whole / s"], rows, digits=2))
+    write_json(options.json, {"options": vars(options), "rows": rows})
+
+
 def main() -> None:
     """Read the options, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -291,15 +326,18 @@ def main() -> None:
     parser.add_argument("--max-chars", type=int, default=4000, help="of a trace (default: 4000)")
     parser.add_argument("--skip-list", action="store_true", help="without LLMLingua-2 on the whole list")
     parser.add_argument("--device", help="torch device (cuda, cpu): measure our encoder alone there; needs --traces")
-    parser.add_argument("--compressor", help="with --device: a trained compressor too (a folder, or default)")
+    parser.add_argument("--compressor", help="with --device or --long: a trained compressor (a folder, or default)")
+    parser.add_argument("--long", action="store_true", help="long texts instead: segmenting, and a whole call")
     parser.add_argument("--json", help="write all figures here too")
     options = parser.parse_args()
-    if options.device and not options.traces:
+    if options.device and not options.traces and not options.long:
         parser.error("--device measures on real text: give --traces FILE")
-    if options.compressor and not options.device:
+    if options.compressor and not options.device and not options.long:
         parser.error("--compressor is measured by itself: give --device too")
     options.n = options.n or (48 if options.traces else 500)
-    if options.device:
+    if options.long:
+        time_long_texts(options)
+    elif options.device:
         time_on_device(options)
     elif options.traces:
         compare(options)
