@@ -22,8 +22,8 @@ class OneDnnLinear(nn.Linear):
 
 def is_available() -> bool:
     """Whether this torch has the operator; it is not a public one, so it is looked for."""
-    is_built = torch.backends.mkldnn.is_available() and platform.machine() in ("x86_64", "AMD64")
-    return is_built and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+    is_built = bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
+    return is_built and platform.machine() in ("x86_64", "AMD64") and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
 
 def use_onednn(model: nn.Module) -> None:
