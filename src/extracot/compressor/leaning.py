@@ -43,7 +43,16 @@ class _Leans:
     """Nothing leans on it from behind: it is a single word."""
 
 
-def lower_leaning(text: str, units: Sequence[Unit], scores: Sequence[float]) -> list[float]:
+class Leaned(NamedTuple):
+    """What leaning makes of a text."""
+
+    scores: list[float]
+    """[U] lowered where a unit leans on others."""
+    stands_alone: list[bool]
+    """[U] whether a unit leans on nothing."""
+
+
+def lean(text: str, units: Sequence[Unit], scores: Sequence[float]) -> Leaned:
     """The scores, with those of leaning prose at most the best score of what it leans on.
 
     A unit that has nothing to lean on in the whole text keeps its score, and none is lowered where all scores are
@@ -55,22 +64,8 @@ def lower_leaning(text: str, units: Sequence[Unit], scores: Sequence[float]) -> 
         scores: [U].
 
     Returns:
-        [U], none above the score given. Time is linear in the text.
+        The scores, none above the one given, and which units lean on nothing. Time is linear in the text.
     """
-    return lean(text, units, scores).scores
-
-
-class Leaned(NamedTuple):
-    """What leaning makes of a text."""
-
-    scores: list[float]
-    """[U] as `lower_leaning` gives them."""
-    stands_alone: list[bool]
-    """[U] whether a unit leans on nothing."""
-
-
-def lean(text: str, units: Sequence[Unit], scores: Sequence[float]) -> Leaned:
-    """The lowered scores, see `lower_leaning`, and which units lean on nothing."""
     if not units:
         return Leaned([], [])
     lowered = list(scores)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from tests.unit.compressor.conftest import COT
 
 from extracot.compressor.joining import join_spans, kept_spans
-from extracot.compressor.leaning import lower_leaning
+from extracot.compressor.leaning import lean
 from extracot.text.units import Unit, UnitKind, segment
 
 
@@ -14,7 +14,7 @@ def kept_text(text: str, dropped: str) -> str:
     """What stays of a text when one unit that holds `dropped` scores 0 and all others 1."""
     units = segment(text, "clause")
     scores = [0.0 if dropped in unit.of(text) else 1.0 for unit in units]
-    kept = [score > 0.5 for score in lower_leaning(text, units, scores)]
+    kept = [score > 0.5 for score in lean(text, units, scores).scores]
     return join_spans(text, kept_spans([(unit.start, unit.end) for unit in units], kept))
 
 
@@ -41,7 +41,7 @@ def test_what_leans_goes_with_what_it_leans_on(text: str, dropped: str, left: st
 @given(st.lists(st.floats(0, 1), min_size=40, max_size=40))
 def test_no_score_rises_and_formulas_keep_theirs(scores: list[float]) -> None:
     units = segment(COT, "clause")
-    lowered = lower_leaning(COT, units, scores[: len(units)])
+    lowered = lean(COT, units, scores[: len(units)]).scores
     for unit, before, after in zip(units, scores, lowered, strict=False):
         assert after <= before
         assert unit.kind != "formula" or after == before
@@ -57,4 +57,4 @@ def test_a_long_sentence_takes_linear_time() -> None:
     text = clause * 5_000  # quadratic would be 25 million steps a pass
     starts = range(0, len(text), len(clause))
     units = [Unit(start, start + len(clause), UnitKind.PROSE) for start in starts]
-    assert len(lower_leaning(text, units, [0.5] * len(units))) == len(units)
+    assert len(lean(text, units, [0.5] * len(units)).scores) == len(units)
