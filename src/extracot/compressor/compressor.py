@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
-from extracot.compressor.answer_unit import find_answer_unit
+from extracot.compressor.answer_unit import find_answer_units
 from extracot.compressor.compressed import CompressedText, ScoredUnit, check_passage, measure
 from extracot.compressor.costs import token_offsets, unit_costs
 from extracot.compressor.joining import join_spans, kept_spans
@@ -196,12 +196,11 @@ class Compressor:
         for passage, own, own_offsets in zip(passages, scored, offsets, strict=True):
             bounds = [(unit.start, unit.end) for unit in own]
             scores = [unit.score for unit in own]
-            answer_unit = find_answer_unit([passage.cot[a:b] for a, b in bounds], scores, passage.answer)
-            forced = frozenset() if answer_unit is None else frozenset({answer_unit})
+            forced = find_answer_units([passage.cot[a:b] for a, b in bounds], scores, passage.answer)
             order = rank_units(scores, forced, self.resolution)
             costs = unit_costs(own_offsets, bounds)
             # One unit stays even where the budget is smaller than any: a text of nothing is of no use.
-            kept = [cut(order, costs, ratio, n_forced=1) for ratio in ratios]
+            kept = [cut(order, costs, ratio, n_forced=max(1, len(forced))) for ratio in ratios]
             if threshold is not None:
                 kept.append([unit in forced or score >= threshold for unit, score in enumerate(scores)])
             spans.append([kept_spans(bounds, flags) for flags in kept])
