@@ -78,13 +78,9 @@ def _best_statement(unit_texts: Sequence[str], scores: Sequence[float], answer: 
 
 def _concluding_unit(unit_texts: Sequence[str]) -> int | None:
     """The unit in which what stands behind the last announcement of an answer begins."""
-    announced = None
-    for announced in _ANNOUNCEMENT.finditer("".join(unit_texts)):
-        pass
-    if announced is None:
-        return None
+    announced = [match.end() - 1 for match in _ANNOUNCEMENT.finditer("".join(unit_texts))]
     ends = list(accumulate(map(len, unit_texts)))
-    return bisect_right(ends, announced.end() - 1)
+    return bisect_right(ends, announced[-1]) if announced else None
 
 
 @lru_cache(maxsize=1024)

@@ -11,6 +11,7 @@ from extracot.compressor.joining import join_spans, kept_spans
 from extracot.compressor.leaning import lower_leaning
 from extracot.compressor.scorers.scorer import Passage, Scorer
 from extracot.compressor.selection import check_ratios, check_threshold, cut, rank_units
+from extracot.models.load import DEFAULT_COMPRESSOR
 from extracot.text.units import UnitKind, segment
 
 if TYPE_CHECKING:
@@ -25,12 +26,12 @@ class Compressor:
     scorer runs once for all ratios.
 
     ```python
-    compressor = Compressor.from_pretrained("runs/compressor/model")
+    compressor = Compressor.from_pretrained()
     short, long = compressor.compress(question, cot, ratios=[0.2, 0.5], tokenizer="Qwen/Qwen3-1.7B")
     print(short.text, short.actual_ratio)
     ```
 
-    Without a trained model, `Compressor(SliceScorer())` does the same by the dependencies that a text states.
+    Without a model, `Compressor(SliceScorer())` does the same by the dependencies that a text states.
     """
 
     def __init__(
@@ -59,7 +60,7 @@ class Compressor:
     @classmethod
     def from_pretrained(
         cls,
-        name_or_folder: str | Path,
+        name_or_folder: str | Path = DEFAULT_COMPRESSOR,
         *,
         prose: Literal["word", "clause"] = "clause",
         resolution: float = 0.05,
@@ -69,7 +70,8 @@ class Compressor:
         """A compressor with a trained scorer.
 
         Args:
-            name_or_folder: a folder written by `extracot train-compressor`, or any token classifier by its hub name.
+            name_or_folder: a folder written by `extracot train-compressor`, or any token classifier by its hub name;
+                by default the packaged one, for real chains of thought.
             prose: see `__init__`.
             resolution: see `__init__`.
             is_readable: see `__init__`.
