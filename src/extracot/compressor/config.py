@@ -42,7 +42,7 @@ class CompressConfig(StageConfig):
     """Clauses, list marks and headings go with what they lean on, and lines that would run together are kept apart.
     False takes the scores and the white space as they are, as `random` and `generic` always do."""
     with_question: bool = True
-    """False hides the question from the scorer, as an ablation."""
+    """False hides the question from the scorer, as an ablation; rows of the file then need none."""
     seed: int = 0
     """Of `scorer: random`; the others are deterministic."""
     limit: int | None = Field(default=None, ge=1)

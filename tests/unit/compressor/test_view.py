@@ -12,6 +12,7 @@ from extracot.cli.main import main
 from extracot.compressor.view.collect import collect_views, stretches
 from extracot.compressor.view.page import render_page
 from extracot.compressor.view.terminal import render_terminal
+from extracot.errors import DataError
 
 EVIL = 'So </div><script>alert("1")</script> \x1b]0;title\x07 & <img src=x onerror=alert(2)>, $x=1$.\nThen $y=2$.'
 
@@ -64,6 +65,14 @@ def test_a_terminal_shows_all_of_the_text_and_marks_what_was_dropped(run: Path) 
     assert body is not None and body[1].replace("[-", "").replace("-]", "") == COT
     coloured = "".join(render_terminal([view], with_colour=True))
     assert "\x1b[2;9m" in coloured
+
+
+def test_a_line_that_is_no_trace_hides_no_other(run: Path) -> None:
+    Path("bad.jsonl").write_text("no\n" + Path("traces.jsonl").read_text())
+    assert main(["compress", "bad.jsonl", "--ratios", "0.2", "--scorer", "slice", "--out", "bad"]) == 0
+    assert [view.trace.id for view in collect_views("bad", limit=3)] == ["a", "<script>x</script>"]
+    with pytest.raises(DataError, match="holds no trace bad.jsonl:1; bad.jsonl:1: not JSON"):
+        collect_views("bad", ids=["bad.jsonl:1"])
 
 
 def test_a_trace_cannot_command_the_terminal(run: Path) -> None:
