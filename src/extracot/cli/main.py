@@ -119,6 +119,9 @@ The argument may also be a .jsonl or .jsonl.gz of traces ({question, cot, answer
   cat traces.jsonl | extracot compress - --ratios 0.2 > short.jsonl
   extracot compress - --text --question "How many?" --ratios 0.2 < cot.txt
 
+A row needs a question and a cot; --set with_question=false does without questions. Without an answer the last box or
+"the answer is" of the cot stays. A line that is no such row becomes a failed record and stops nothing.
+
 From stdin there is no run directory: records, or with --text the one text, go to stdout, the rest to stderr.
 Records go out batch by batch; --set batch_size=1 sends each at once."""
 

@@ -81,10 +81,11 @@ def test_a_bad_line_is_one_failed_record_in_its_place(
         ("c", "ok"),
         ("stdin:6", "failed"),
     ]
-    assert records[1].error == "stdin:2: needs a text under 'cot'; found the keys: question"
+    assert str(records[1].error).startswith("stdin:2: needs a text under 'cot'; found the keys: question; ")
     assert str(records[2].error).startswith("stdin:3: not JSON: ")
     assert records[5].error == "stdin:6: id 'a' is already on line 1; drop one of them"
-    assert "2 compressions, 4 failed" in said.err
+    assert "2 compressions, 4 failed\nfailed: stdin:2: needs a text under 'cot'; " in said.err
+    assert "failed: b: the chain of thought is empty" in said.err and "stdin:6" not in said.err
 
 
 def test_without_the_question_rows_need_none(

@@ -74,7 +74,8 @@ def test_a_scan_goes_on_behind_bad_rows_and_says_where_they_stand(tmp_path: Path
     assert all(isinstance(row, BadTrace) for row in (first, third, fourth))
     assert [row.id for row in (first, third, fourth)] == [f"{path}:{line}" for line in (1, 3, 4)]
     assert fourth == BadTrace(
-        f"{path}:4", f"{path}:4: needs a text under 'question'; found the keys: cot, \\ud800"
+        f"{path}:4",
+        f"{path}:4: needs a text under 'question'; found the keys: cot, \\ud800; rename the one that holds it",
     )
 
 
