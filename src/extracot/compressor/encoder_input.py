@@ -120,7 +120,7 @@ def check_encoder(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase"
 
     Raises:
         ModelError: see `check_vocabulary`; or another number of labels than of tiers, or frame tokens that the model
-            does not know.
+            does not know or this tokenizer does not have.
     """
     n_rows = check_vocabulary(model, tokenizer)
     if model.config.num_labels != len(layout.tiers):
@@ -133,6 +133,12 @@ def check_encoder(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase"
         raise ModelError(
             f"{tokenizer.name_or_path}: config.json frames the input with token {unknown[0]}, but the model knows "
             f"{n_rows} tokens only; train it again with: extracot train-compressor"
+        )
+    own = fit_input(tokenizer, model.config, layout.tiers, layout.with_question)
+    if (own.opening, own.separator, own.closing) != (layout.opening, layout.separator, layout.closing):
+        raise ModelError(
+            f"{tokenizer.name_or_path}: the model was trained with other special tokens than this tokenizer has; "
+            "put the model's own tokenizer beside it"
         )
 
 

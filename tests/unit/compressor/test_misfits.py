@@ -41,6 +41,23 @@ def test_a_tokenizer_with_more_tokens_than_the_model_has(tiny_compressor_dir: Pa
         Compressor.from_pretrained(folder, device="cpu")
 
 
+def test_a_tokenizer_with_other_special_tokens(tiny_compressor_dir: Path, tmp_path: Path) -> None:
+    folder = misfit(tiny_compressor_dir, tmp_path / "m")
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
+    tokenizer.sep_token, tokenizer.eos_token = None, tokenizer.convert_ids_to_tokens(5)
+    tokenizer.save_pretrained(folder)
+    with pytest.raises(ModelError, match="trained with other special tokens than this tokenizer has"):
+        Compressor.from_pretrained(folder, device="cpu")
+
+
+def test_a_folder_with_a_slow_tokenizer_only(tiny_compressor_dir: Path, tmp_path: Path) -> None:
+    folder = misfit(tiny_compressor_dir, tmp_path / "m")
+    (folder / "tokenizer.json").unlink()
+    (folder / "tokenizer_config.json").write_text('{"tokenizer_class": "ByT5Tokenizer"}')
+    with pytest.raises(ModelError, match="fast tokenizer, which locates tokens in a text"):
+        Compressor.from_pretrained(folder, device="cpu")
+
+
 def test_a_tokenizer_that_cannot_locate_its_tokens(tiny_compressor_dir: Path) -> None:
     fitting = EncoderScorer.from_pretrained(tiny_compressor_dir, device="cpu")
     with pytest.raises(ModelError, match="needs a fast tokenizer"):
