@@ -99,20 +99,29 @@ def stored_input(config: "PreTrainedConfig", tokenizer: "PreTrainedTokenizerBase
     """The frame that a model was trained with; for a model from elsewhere, the one that suits it.
 
     A foreign model's labels count as evenly spaced tiers from 0 to 1, so two labels are drop and keep.
+
+    Raises:
+        ModelError: what the model's config.json keeps is no `EncoderInput`.
     """
     stored = getattr(config, CONFIG_KEY, None)
     if not isinstance(stored, Mapping):
         n_labels = len(config.id2label or (0, 1))
         tiers = [label / max(1, n_labels - 1) for label in range(n_labels)]
         return fit_input(tokenizer, config, tiers, with_question=True)
-    return EncoderInput(
-        tiers=tuple(stored["tiers"]),
-        with_question=bool(stored["with_question"]),
-        max_length=int(stored["max_length"]),
-        opening=tuple(stored["opening"]),
-        separator=tuple(stored["separator"]),
-        closing=tuple(stored["closing"]),
-    )
+    try:
+        return EncoderInput(
+            tiers=tuple(stored["tiers"]),
+            with_question=bool(stored["with_question"]),
+            max_length=int(stored["max_length"]),
+            opening=tuple(stored["opening"]),
+            separator=tuple(stored["separator"]),
+            closing=tuple(stored["closing"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(
+            f"{tokenizer.name_or_path}: the part {CONFIG_KEY!r} of its config.json is not what train-compressor writes; "
+            "copy the folder again, or train it again"
+        ) from error
 
 
 def check_encoder(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", layout: EncoderInput) -> None:

@@ -1,5 +1,6 @@
 """Models, tokenizers and frames that do not belong together are refused before they score anything."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,29 @@ def misfit(folder: Path, out: Path, **changes: object) -> Path:
 def test_another_number_of_labels_than_of_tiers(tiny_compressor_dir: Path, tmp_path: Path) -> None:
     folder = misfit(tiny_compressor_dir, tmp_path / "m", tiers=[0.0, 1.0])
     with pytest.raises(ModelError, match="has 3 labels and its config.json 2 tiers of importance"):
+        Compressor.from_pretrained(folder, device="cpu")
+
+
+def test_another_number_of_labels_than_of_weights(tiny_compressor_dir: Path, tmp_path: Path) -> None:
+    folder = misfit(tiny_compressor_dir, tmp_path / "m")
+    config = json.loads((folder / "config.json").read_text())
+    names = {"drop": 0, "keep": 1}
+    written = {**config, "label2id": names, "id2label": {label: name for name, label in names.items()}}
+    (folder / "config.json").write_text(json.dumps(written))
+    with pytest.raises(ModelError, match="do not fit its config.json, by the number of labels for instance"):
+        Compressor.from_pretrained(folder, device="cpu")
+
+
+def test_weights_that_were_cut_off(tiny_compressor_dir: Path, tmp_path: Path) -> None:
+    folder = misfit(tiny_compressor_dir, tmp_path / "m")
+    (folder / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes()[:1000])
+    with pytest.raises(ModelError, match="its weights are damaged or"):
+        Compressor.from_pretrained(folder, device="cpu")
+
+
+def test_a_frame_that_is_not_whole(tiny_compressor_dir: Path, tmp_path: Path) -> None:
+    folder = misfit(tiny_compressor_dir, tmp_path / "m", opening=None)
+    with pytest.raises(ModelError, match=r"the part 'extracot' of its config\.json is not what"):
         Compressor.from_pretrained(folder, device="cpu")
 
 
