@@ -119,7 +119,7 @@ def stored_input(config: "PreTrainedConfig", tokenizer: "PreTrainedTokenizerBase
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(
-            f"{tokenizer.name_or_path}: the part {CONFIG_KEY!r} of its config.json is not what train-compressor writes; "
+            f"{tokenizer.name_or_path}: the part {CONFIG_KEY!r} of config.json is not what train-compressor writes; "
             "copy the folder again, or train it again"
         ) from error
 

@@ -46,7 +46,7 @@ def test_weights_that_were_cut_off(tiny_compressor_dir: Path, tmp_path: Path) ->
 
 def test_a_frame_that_is_not_whole(tiny_compressor_dir: Path, tmp_path: Path) -> None:
     folder = misfit(tiny_compressor_dir, tmp_path / "m", opening=None)
-    with pytest.raises(ModelError, match=r"the part 'extracot' of its config\.json is not what"):
+    with pytest.raises(ModelError, match=r"the part 'extracot' of config\.json is not what"):
         Compressor.from_pretrained(folder, device="cpu")
 
 
