@@ -29,9 +29,9 @@ class CompressConfig(StageConfig):
     packaged one."""
     language_model: str | None = None
     """Causal model for `scorer: generic`; null takes the one that `tokenizer` names."""
-    tokenizer: str = "toy"
-    """The model whose tokens count, usually the one to be fine-tuned: a hub name, a folder, or `toy`, which
-    needs no download and splits ordinary text more finely than a full-size vocabulary does."""
+    tokenizer: str = DEFAULT_COMPRESSOR
+    """The model whose tokens count, usually the one to be fine-tuned: a hub name, a folder, `toy`, or `default`, the
+    packaged compressor's, which needs no download and splits text about as a full-size vocabulary does."""
     prose: Literal["word", "clause"] = "clause"
     """What a unit of prose is: words meet a ratio to the token, clauses leave text that can be read and
     learnt."""

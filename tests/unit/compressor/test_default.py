@@ -37,7 +37,7 @@ def test_a_file_of_traces_and_ratios_are_enough(
     Path("t.jsonl").write_text(json.dumps({"question": QUESTION, "cot": COT}) + "\n")
     assert main(["compress", "t.jsonl", "--ratios", "0.2", "0.4"]) == 0
     records = list(read_records("runs/compress/records/compressions.jsonl", Compression))
-    texts = compressor.compress(QUESTION, COT, [0.2, 0.4], "toy")
+    texts = compressor.compress(QUESTION, COT, [0.2, 0.4], DEFAULT_COMPRESSOR)
     assert [(record.scorer, record.text) for record in records] == [("encoder", text.text) for text in texts]
     assert "answer is 28" in records[0].text  # though nobody told the answer
 
