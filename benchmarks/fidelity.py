@@ -20,7 +20,9 @@ Columns, per ratio:
   delimiters, boxes, and arithmetic up to its result. Which characters are left is what each program says (kept spans,
   tokens, words); it is believed where these characters, but for white space, are the text that came out, and else
   words and signs of the output are aligned to the source with difflib.
-- answer lost: outputs that do not state the gold answer, in % of the traces that do.
+- answer lost: outputs that do not give the gold answer, in % of the traces that do: those whose last box is the gold
+  answer, or that state it where there is no box or text rules cannot tell (`E` for east). A trace that boxes another
+  answer has none of ours to lose.
 - invalid: outputs with a replacement character, half a surrogate pair, or a sign that the source does not have, %.
 - off: mean distance of the actual from the asked ratio, in points. beyond a unit: traces off by more tokens than
   their longest unit has, %.
@@ -47,7 +49,7 @@ from tables import Cell, markdown_table, write_json
 
 from extracot import Compressor, Passage, SliceScorer
 from extracot.compressor.alignment import Span
-from extracot.compressor.answer_unit import states_answer
+from extracot.compressor.answer_unit import gives_answer
 from extracot.compressor.costs import token_offsets, unit_costs
 from extracot.compressor.scorers.random import RandomScorer
 from extracot.compressor.tokens import count_tokens
@@ -93,7 +95,7 @@ class Case:
     """Formulas and values on the way to the answer."""
     results: frozenset[str]
     """Numbers that the human solution computes and the trace states."""
-    states_answer: bool
+    gives_answer: bool
 
 
 class Cut(NamedTuple):
@@ -115,7 +117,7 @@ class Counts:
     n: int = 0
     broken: dict[str, int] = field(default_factory=lambda: {"units": 0, "plain": 0})
     left: dict[str, int] = field(default_factory=lambda: {"units": 0, "plain": 0})
-    n_stating: int = 0
+    n_giving: int = 0
     n_lost: int = 0
     n_invalid: int = 0
     off: float = 0.0
@@ -141,9 +143,9 @@ class Counts:
                 share = share_left(source, span, covered)
                 self.left[name] += share > 0
                 self.broken[name] += 0 < share < 1
-        if case.states_answer:
-            self.n_stating += 1
-            self.n_lost += not states_answer(cut.text, case.passage.answer or "")
+        if case.gives_answer:
+            self.n_giving += 1
+            self.n_lost += not gives_answer(cut.text, case.passage.answer or "")
         self.n_invalid += has_invalid_characters(source, cut.text)
         missed = abs(n_tokens - ratio * case.n_tokens)
         self.off += missed / case.n_tokens
@@ -158,7 +160,7 @@ class Counts:
         return {
             "broken, units %": _percent(self.broken["units"], self.left["units"]),
             "broken, plain %": _percent(self.broken["plain"], self.left["plain"]),
-            "answer lost %": _percent(self.n_lost, self.n_stating),
+            "answer lost %": _percent(self.n_lost, self.n_giving),
             "invalid %": _percent(self.n_invalid, self.n),
             "off, points": 100 * self.off / self.n,
             "beyond a unit %": _percent(self.n_beyond, self.n),
@@ -264,7 +266,7 @@ def read_cases(options: argparse.Namespace, tokenizer: "PreTrainedTokenizerBase"
                     if words[index].kind is UnitKind.FORMULA or any(c.isdigit() for c in words[index].of(cot))
                 ],
                 results=frozenset(results),
-                states_answer=bool(answer) and states_answer(cot, answer),
+                gives_answer=bool(answer) and gives_answer(cot, answer),
             )
         )
     return cases

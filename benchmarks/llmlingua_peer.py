@@ -6,7 +6,8 @@ its tokenizer marks them, no question. Three things around it are adapted, since
 - it counts tokens with GPT-3.5's vocabulary, which it downloads; here the target tokenizer counts, which suits it
   better, since that is what its ratio is judged by;
 - it knows the two models it was published with by their names; a folder is linked under the name whose tokenizer
-  marks words alike, and a byte-level tokenizer (`Ġ`) gets its own word rule and special tokens;
+  marks words alike, and a byte-level tokenizer (`Ġ`) gets its own word rule and special tokens; one whose tokens leave
+  blanks out, as that of the packaged compressor, is made to mark them as `Ġ`, with the same ids for the model;
 - it takes label 1 for "keep"; of a model with more tiers of importance the expected tier takes that place.
 """
 
@@ -28,6 +29,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from extracot.compressor.alignment import Span
 from extracot.compressor.encoder_input import stored_input
+from extracot.models.load import resolve_model
 
 _WORD_SEPARATOR, _LABEL_SEPARATOR = "\t\t|\t\t", " "
 
@@ -47,7 +49,7 @@ class LLMLingua2:
         """Load it.
 
         Args:
-            folder: a token classifier with a fast tokenizer.
+            folder: a token classifier with a fast tokenizer; `default` is the packaged compressor.
             counter: the target tokenizer.
         """
         try:
@@ -55,6 +57,7 @@ class LLMLingua2:
             import tiktoken
         except ImportError as error:
             raise SystemExit("llmlingua is missing: pip install -e '.[bench]'") from error
+        folder = resolve_model(str(folder))
         tokenizer = AutoTokenizer.from_pretrained(folder)
         self.mark = word_mark(tokenizer)
         self._published: Any = published
@@ -72,6 +75,10 @@ class LLMLingua2:
         model.eval()
         layout = stored_input(model.config, tokenizer)
         self.compressor.max_seq_len = min(512, layout.max_length)
+        if not self.mark:
+            self.mark = "Ġ"
+            self.compressor.tokenizer = BlankMarker(tokenizer)
+            model.forward = _as_unmarked(model.forward, len(tokenizer))
         if len(layout.tiers) != 2:
             model.forward = _as_keep_or_drop(model.forward, layout.tiers)
         if self.mark == "Ġ":
@@ -145,13 +152,54 @@ class LLMLingua2:
             yield
 
 
+class BlankMarker:
+    """A byte-level tokenizer without blanks, which puts `Ġ` before each token that stands behind one.
+
+    A marked token has an id of its own, the size of the vocabulary above the plain one. For the rest it is the
+    tokenizer.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        self._tokenizer = tokenizer
+        self._n_tokens = len(tokenizer)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._tokenizer, name)
+
+    def tokenize(self, text: str) -> list[str]:
+        """The tokens of a text, marked."""
+        encoded = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+        tokens = self._tokenizer.convert_ids_to_tokens(encoded["input_ids"])
+        ends = [0, *(end for _, end in encoded["offset_mapping"])]
+        return [
+            f"Ġ{token}" if any(map(str.isspace, text[end:start])) else str(token)
+            for token, (start, _), end in zip(tokens, encoded["offset_mapping"], ends, strict=False)
+        ]
+
+    def convert_tokens_to_ids(self, tokens: Sequence[str]) -> list[int]:
+        """Ids, marked ones above the vocabulary."""
+        plain = self._tokenizer.convert_tokens_to_ids([token.removeprefix("Ġ") for token in tokens])
+        return [id_ + self._n_tokens * token.startswith("Ġ") for id_, token in zip(plain, tokens, strict=True)]
+
+    def convert_ids_to_tokens(self, ids: Sequence[int]) -> list[str]:
+        """The tokens back, marks included."""
+        plain = self._tokenizer.convert_ids_to_tokens([id_ % self._n_tokens for id_ in ids])
+        return ["Ġ" * (id_ >= self._n_tokens) + token for id_, token in zip(ids, plain, strict=True)]
+
+
 def word_mark(tokenizer: PreTrainedTokenizerBase) -> str:
-    """How a tokenizer marks words: `##` within (WordPiece), `▁` or `Ġ` before them."""
+    """How a tokenizer marks words: `##` within (WordPiece), `▁` or `Ġ` before them; "" where blanks leave no trace.
+
+    Raises:
+        SystemExit: in another way, which LLMLingua-2 cannot be told.
+    """
     pieces = tokenizer.tokenize("one two three, antidisestablishmentarianism")
     for mark in ("##", "▁", "Ġ"):
         if any(piece.startswith(mark) for piece in pieces):
             return mark
-    raise SystemExit(f"{tokenizer.name_or_path}: does not mark words with ##, ▁ or Ġ; LLMLingua-2 needs one of them")
+    if tokenizer.is_fast and "".join(pieces) == "onetwothree,antidisestablishmentarianism":
+        return ""
+    raise SystemExit(f"{tokenizer.name_or_path}: marks words with none of ##, ▁ and Ġ, one of which LLMLingua-2 needs")
 
 
 def locate_words(text: str, words: Sequence[str], reach: int = 400) -> list[Span | None]:
@@ -200,6 +248,15 @@ def _as_keep_or_drop(forward: Any, tiers: Sequence[float]) -> Any:
         return output
 
     return two_labels
+
+
+def _as_unmarked(forward: Any, n_tokens: int) -> Any:
+    """A forward pass that reads marked ids as plain ones."""
+
+    def plain_ids(*args: Any, input_ids: Tensor, **kwargs: Any) -> Any:
+        return forward(*args, input_ids=input_ids % n_tokens, **kwargs)
+
+    return plain_ids
 
 
 def _own_special_tokens(published: Any) -> Any:

@@ -115,9 +115,12 @@ def _add_stage_options(parser: argparse.ArgumentParser) -> None:
 _COMPRESS_HELP = """\
 The argument may also be a .jsonl or .jsonl.gz of traces ({question, cot, answer} rows), or - for stdin:
 
-  extracot compress traces.jsonl --ratios 0.2 0.4 --scorer slice --out runs/short
-  cat traces.jsonl | extracot compress - --ratios 0.2 --scorer slice > short.jsonl
-  extracot compress - --text --question "How many?" --ratios 0.2 --scorer slice < cot.txt
+  extracot compress traces.jsonl --ratios 0.2 0.4 --out runs/short
+  cat traces.jsonl | extracot compress - --ratios 0.2 > short.jsonl
+  extracot compress - --text --question "How many?" --ratios 0.2 < cot.txt
+
+A row needs a question and a cot; --set with_question=false does without questions. Without an answer the last box or
+"the answer is" of the cot stays. A line that is no such row becomes a failed record and stops nothing.
 
 From stdin there is no run directory: records, or with --text the one text, go to stdout, the rest to stderr.
 Records go out batch by batch; --set batch_size=1 sends each at once."""
@@ -132,11 +135,13 @@ def _add_compress_options(parser: argparse.ArgumentParser) -> None:
     targets.add_argument(
         "--threshold", type=float, metavar="P", help="keep units that score at least this, in [0, 1]; no ratio"
     )
-    group.add_argument("--scorer", metavar="NAME", help="who ranks the units: encoder, slice, generic, random")
+    group.add_argument(
+        "--scorer", metavar="NAME", help="who ranks the units: encoder (the default), slice, generic, random"
+    )
     group.add_argument(
         "--tokenizer", metavar="NAME", help="the tokenizer that counts, as a model name or folder"
     )
-    group.add_argument("--model", metavar="FOLDER", help="a trained compressor; `default` is the packaged one")
+    group.add_argument("--model", metavar="FOLDER", help="a trained compressor (default: the packaged one)")
     group.add_argument("--workers", type=int, metavar="N", help="processes; the records are the same")
     group.add_argument(
         "--scores", action="store_true", default=None, help="also write every unit's span and score"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from extracot.compressor.alignment import Span
-from extracot.compressor.answer_unit import states_answer
+from extracot.compressor.answer_unit import gives_answer
 from extracot.compressor.scorers.scorer import Passage
 from extracot.compressor.tokens import count_tokens
 from extracot.errors import DataError
@@ -36,7 +36,7 @@ class CompressedText:
     n_formulas_kept: int
     """Those that are left from their first character to their last."""
     keeps_answer: bool | None
-    """Whether `text` states the answer; None where it is unknown or the whole does not state it either."""
+    """Whether `text` gives the answer; None where it is unknown or the whole does not give it either."""
     threshold: float | None = None
     """Units that score at least this were kept, in [0, 1]; None where a ratio was asked for."""
 
@@ -102,7 +102,7 @@ def measure(
     for passage, own_formulas, own_spans, own_texts, n_original in zip(
         passages, formulas, spans, texts, n_original_tokens, strict=True
     ):
-        is_stated = bool(passage.answer) and states_answer(passage.cot, passage.answer or "")
+        is_stated = bool(passage.answer) and gives_answer(passage.cot, passage.answer or "")
         row = []
         for ratio, kept, text in zip(ratios, own_spans, own_texts, strict=True):
             n_tokens = next(counts)
@@ -116,7 +116,7 @@ def measure(
                     kept=tuple(kept),
                     n_formulas=len(own_formulas),
                     n_formulas_kept=n_covered(own_formulas, kept),
-                    keeps_answer=states_answer(text, passage.answer or "") if is_stated else None,
+                    keeps_answer=gives_answer(text, passage.answer or "") if is_stated else None,
                     threshold=threshold if ratio is None else None,
                 )
             )

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
 from extracot.compressor.alignment import Span
-from extracot.compressor.answer_unit import find_answer_unit
+from extracot.compressor.answer_unit import find_answer_units
 from extracot.compressor.compressed import CompressedText, ScoredUnit, check_passage, measure
 from extracot.compressor.costs import token_offsets, unit_costs
 from extracot.compressor.fitting import meet_marks, part_of_clause, seam_unit
@@ -13,6 +13,7 @@ from extracot.compressor.joining import join_spans, kept_spans
 from extracot.compressor.leaning import Leaned, lean
 from extracot.compressor.scorers.scorer import Passage, Scorer
 from extracot.compressor.selection import check_ratios, check_threshold, cut, rank_units
+from extracot.models.load import DEFAULT_COMPRESSOR
 from extracot.text.units import UnitKind, segment
 
 if TYPE_CHECKING:
@@ -27,12 +28,12 @@ class Compressor:
     scorer runs once for all ratios.
 
     ```python
-    compressor = Compressor.from_pretrained("runs/compressor/model")
+    compressor = Compressor.from_pretrained()
     short, long = compressor.compress(question, cot, ratios=[0.2, 0.5], tokenizer="Qwen/Qwen3-1.7B")
     print(short.text, short.actual_ratio)
     ```
 
-    Without a trained model, `Compressor(SliceScorer())` does the same by the dependencies that a text states.
+    Without a model, `Compressor(SliceScorer())` does the same by the dependencies that a text states.
     """
 
     def __init__(
@@ -66,7 +67,7 @@ class Compressor:
     @classmethod
     def from_pretrained(
         cls,
-        name_or_folder: str | Path,
+        name_or_folder: str | Path = DEFAULT_COMPRESSOR,
         *,
         prose: Literal["word", "clause"] = "clause",
         resolution: float = 0.05,
@@ -77,7 +78,8 @@ class Compressor:
         """A compressor with a trained scorer.
 
         Args:
-            name_or_folder: a folder written by `extracot train-compressor`, or any token classifier by its hub name.
+            name_or_folder: a folder written by `extracot train-compressor`, or any token classifier by its hub name;
+                by default the packaged one, for real chains of thought.
             prose: see `__init__`.
             resolution: see `__init__`.
             is_readable: see `__init__`.
@@ -211,14 +213,14 @@ class Compressor:
         for passage, own, own_offsets in zip(passages, scored, offsets, strict=True):
             bounds = [(unit.start, unit.end) for unit in own]
             scores = [unit.score for unit in own]
-            answer_unit = find_answer_unit([passage.cot[a:b] for a, b in bounds], scores, passage.answer)
-            forced = frozenset() if answer_unit is None else frozenset({answer_unit})
+            forced = find_answer_units([passage.cot[a:b] for a, b in bounds], scores, passage.answer)
             order = rank_units(scores, forced, self.resolution)
             costs = unit_costs(own_offsets, bounds)
+            n_forced = max(1, len(forced))
             if self.is_exact:
-                order = meet_marks(order, costs, [unit.stands_alone for unit in own], n_forced=1)
+                order = meet_marks(order, costs, [unit.stands_alone for unit in own], n_forced=n_forced)
             token_starts = [start for start, _ in own_offsets]
-            kept = [self._cut_one(passage.cot, own, order, costs, token_starts, ratio) for ratio in ratios]
+            kept = [self._cut_one(passage.cot, own, order, costs, token_starts, ratio, n_forced) for ratio in ratios]
             if threshold is not None:
                 flags = [unit in forced or score >= threshold for unit, score in enumerate(scores)]
                 kept.append(kept_spans(bounds, flags))
@@ -240,12 +242,16 @@ class Compressor:
         costs: Sequence[int],
         token_starts: Sequence[int],
         ratio: float,
+        n_forced: int,
     ) -> list[Span]:
-        """What is kept of one text at one ratio."""
+        """What is kept of one text at one ratio.
+
+        Args:
+            n_forced: units of the ranking that stay whatever the budget. At least one: a text of nothing is of no use.
+        """
         bounds = [(unit.start, unit.end) for unit in units]
-        # One unit stays even where the budget is smaller than any: a text of nothing is of no use.
-        flags = cut(order, costs, ratio, n_forced=1)
-        seam = seam_unit(order, costs, ratio, n_forced=1) if self.is_exact else None
+        flags = cut(order, costs, ratio, n_forced)
+        seam = seam_unit(order, costs, ratio, n_forced) if self.is_exact else None
         if seam is None or units[order[seam.n_before]].kind is not UnitKind.PROSE:
             return kept_spans(bounds, flags)
         parted = order[seam.n_before]

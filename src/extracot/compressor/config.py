@@ -1,12 +1,13 @@
 """What the `compress` stage can be told."""
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from extracot.compressor.selection import check_ratios, check_threshold
 from extracot.errors import ConfigError
 from extracot.io.config import StageConfig
+from extracot.models.load import DEFAULT_COMPRESSOR
 
 
 class CompressConfig(StageConfig):
@@ -20,15 +21,17 @@ class CompressConfig(StageConfig):
     """In [0, 1]: keep the units that score at least this, however many, instead of cutting to `ratios`, which are
     then not read. The unit with the answer stays whatever it scores."""
     scorer: Literal["encoder", "slice", "generic", "random"] = "encoder"
-    """encoder: a trained compressor. slice: dependencies of the answer, no model. generic: the baseline,
-    surprise under a language model, not atomic, one pass per ratio. random: deletion of random units."""
+    """encoder: a trained compressor, which reads the question too. slice: dependencies of the answer, no model.
+    generic: the baseline, surprise under a language model, not atomic, one pass per ratio. random: deletion of random
+    units."""
     compressor: str | None = None
-    """Folder or hub name of the trained compressor, or `default`, the packaged one; for `scorer: encoder` only."""
+    """Folder or hub name of the trained compressor, for `scorer: encoder` only; null there becomes `default`, the
+    packaged one."""
     language_model: str | None = None
     """Causal model for `scorer: generic`; null takes the one that `tokenizer` names."""
-    tokenizer: str = "toy"
-    """The model whose tokens count, usually the one to be fine-tuned: a hub name, a folder, or `toy`, which
-    needs no download and splits ordinary text more finely than a full-size vocabulary does."""
+    tokenizer: str = DEFAULT_COMPRESSOR
+    """The model whose tokens count, usually the one to be fine-tuned: a hub name, a folder, `toy`, or `default`, the
+    packaged compressor's, which needs no download and splits text about as a full-size vocabulary does."""
     prose: Literal["word", "clause"] = "clause"
     """What a unit of prose is: words meet a ratio to the token, clauses leave text that can be read and
     learnt."""
@@ -43,7 +46,7 @@ class CompressConfig(StageConfig):
     ratio would be missed by more than 0.2 points otherwise. False keeps to the order of the scores and clauses whole.
     Without effect on `generic`."""
     with_question: bool = True
-    """False hides the question from the scorer, as an ablation."""
+    """False hides the question from the scorer, as an ablation; rows of the file then need none."""
     seed: int = 0
     """Of `scorer: random`; the others are deterministic."""
     limit: int | None = Field(default=None, ge=1)
@@ -85,13 +88,17 @@ class CompressConfig(StageConfig):
             raise ConfigError("scorer generic scores no units; drop threshold and scores, or take another scorer")
         return self
 
+    @model_validator(mode="before")
+    @classmethod
+    def _take_the_packaged_compressor(cls, values: Any) -> Any:
+        """So that the config of a run says which one it was."""
+        if not isinstance(values, dict) or values.get("compressor") is not None:
+            return values
+        scorer = values.get("scorer", cls.model_fields["scorer"].default)
+        return {**values, "compressor": DEFAULT_COMPRESSOR if scorer == "encoder" else None}
+
     @model_validator(mode="after")
     def _check_compressor(self) -> Self:
-        if self.scorer == "encoder" and self.compressor is None:
-            raise ConfigError(
-                "scorer encoder needs a compressor: --model FOLDER from train-compressor, or --model default, "
-                "the packaged one; --scorer slice needs none"
-            )
         if self.scorer != "encoder" and self.compressor is not None:
             raise ConfigError(f"scorer {self.scorer} uses no compressor; drop the key, or set scorer=encoder")
         return self

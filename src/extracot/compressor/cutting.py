@@ -12,8 +12,9 @@ from extracot.compressor.scorers.scorer import Passage
 from extracot.errors import DataError
 from extracot.models.load import load_tokenizer
 from extracot.records.compression import Compression
-from extracot.records.trace import Trace
+from extracot.records.trace import BadTrace, Trace
 from extracot.records.unit_scores import UnitScores
+from extracot.text.answers import last_boxed
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -54,18 +55,28 @@ class TraceCutter:
         self._tokenizer = load_tokenizer(config.tokenizer)
         self._compressor = load_compressor(config)
 
-    def cut(self, traces: Sequence[Trace]) -> list[TraceCuts]:
-        """Every trace at every ratio, in order; one that cannot be compressed does not take the others with it."""
+    def cut(self, rows: Sequence[Trace | BadTrace]) -> list[TraceCuts]:
+        """Every trace at every ratio, in order; one that cannot be compressed does not take the others with it.
+
+        Where nobody gives an answer, the one that the visible response boxes takes its place.
+        """
         passages = [
-            Passage(trace.question if self._config.with_question else "", trace.cot, trace.answer or None)
-            for trace in traces
+            Passage(
+                row.question if self._config.with_question else "", row.cot, row.answer or last_boxed(row.response)
+            )
+            for row in rows
+            if isinstance(row, Trace)
         ]
         results: list[_Cuts | DataError]
         try:
             results = list(self._cut_all(passages))
         except DataError:
             results = [self._cut_one(passage) for passage in passages]
-        return [self._to_records(trace, result) for trace, result in zip(traces, results, strict=True)]
+        in_order = iter(results)
+        return [
+            self._to_records(row, DataError(row.error) if isinstance(row, BadTrace) else next(in_order))
+            for row in rows
+        ]
 
     def _cut_one(self, passage: Passage) -> "_Cuts | DataError":
         try:
@@ -84,9 +95,9 @@ class TraceCutter:
         )
         return [_Cuts(row, own) for row, own in zip(rows, scored, strict=True)]
 
-    def _to_records(self, trace: Trace, result: "_Cuts | DataError") -> TraceCuts:
+    def _to_records(self, trace: Trace | BadTrace, result: "_Cuts | DataError") -> TraceCuts:
         config = self._config
-        if isinstance(result, DataError):
+        if isinstance(result, DataError) or isinstance(trace, BadTrace):
             error = str(result)
             records = [_failed(trace, config.scorer, ratio, threshold, error) for ratio, threshold in config.targets]
         else:
@@ -151,10 +162,12 @@ def _to_record(trace: Trace, scorer: str, text: CompressedText, units: Sequence[
     )
 
 
-def _failed(trace: Trace, scorer: str, ratio: float | None, threshold: float | None, error: str) -> Compression:
+def _failed(
+    trace: Trace | BadTrace, scorer: str, ratio: float | None, threshold: float | None, error: str
+) -> Compression:
     return Compression(
         trace_id=trace.id,
-        problem_id=trace.problem_id,
+        problem_id=trace.problem_id if isinstance(trace, Trace) else trace.id,
         scorer=scorer,
         target_ratio=ratio,
         threshold=threshold,
@@ -171,7 +184,7 @@ def _failed(trace: Trace, scorer: str, ratio: float | None, threshold: float | N
     )
 
 
-def _to_scores(trace: Trace, scorer: str, result: "_Cuts | DataError") -> UnitScores:
+def _to_scores(trace: Trace | BadTrace, scorer: str, result: "_Cuts | DataError") -> UnitScores:
     if isinstance(result, DataError):
         return UnitScores(trace_id=trace.id, scorer=scorer, spans=[], scores=[], outcome="failed", error=str(result))
     return UnitScores(

@@ -99,20 +99,29 @@ def stored_input(config: "PreTrainedConfig", tokenizer: "PreTrainedTokenizerBase
     """The frame that a model was trained with; for a model from elsewhere, the one that suits it.
 
     A foreign model's labels count as evenly spaced tiers from 0 to 1, so two labels are drop and keep.
+
+    Raises:
+        ModelError: what the model's config.json keeps is no `EncoderInput`.
     """
     stored = getattr(config, CONFIG_KEY, None)
     if not isinstance(stored, Mapping):
         n_labels = len(config.id2label or (0, 1))
         tiers = [label / max(1, n_labels - 1) for label in range(n_labels)]
         return fit_input(tokenizer, config, tiers, with_question=True)
-    return EncoderInput(
-        tiers=tuple(stored["tiers"]),
-        with_question=bool(stored["with_question"]),
-        max_length=int(stored["max_length"]),
-        opening=tuple(stored["opening"]),
-        separator=tuple(stored["separator"]),
-        closing=tuple(stored["closing"]),
-    )
+    try:
+        return EncoderInput(
+            tiers=tuple(stored["tiers"]),
+            with_question=bool(stored["with_question"]),
+            max_length=int(stored["max_length"]),
+            opening=tuple(stored["opening"]),
+            separator=tuple(stored["separator"]),
+            closing=tuple(stored["closing"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(
+            f"{tokenizer.name_or_path}: the part {CONFIG_KEY!r} of config.json is not what train-compressor writes; "
+            "copy the folder again, or train it again"
+        ) from error
 
 
 def check_encoder(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", layout: EncoderInput) -> None:
@@ -120,7 +129,7 @@ def check_encoder(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase"
 
     Raises:
         ModelError: see `check_vocabulary`; or another number of labels than of tiers, or frame tokens that the model
-            does not know.
+            does not know or this tokenizer does not have.
     """
     n_rows = check_vocabulary(model, tokenizer)
     if model.config.num_labels != len(layout.tiers):
@@ -133,6 +142,12 @@ def check_encoder(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase"
         raise ModelError(
             f"{tokenizer.name_or_path}: config.json frames the input with token {unknown[0]}, but the model knows "
             f"{n_rows} tokens only; train it again with: extracot train-compressor"
+        )
+    own = fit_input(tokenizer, model.config, layout.tiers, layout.with_question)
+    if (own.opening, own.separator, own.closing) != (layout.opening, layout.separator, layout.closing):
+        raise ModelError(
+            f"{tokenizer.name_or_path}: the model was trained with other special tokens than this tokenizer has; "
+            "put the model's own tokenizer beside it"
         )
 
 

@@ -16,11 +16,13 @@ from extracot.errors import DataError, MissingFileError, UsageError
 from extracot.io.jsonl import STDIN
 from extracot.records.compression import Compression
 from extracot.records.outcome import Outcome
-from extracot.records.trace import Trace, iterate_traces
+from extracot.records.trace import Trace, scan_traces
 
 
 def filter_traces(config: CompressConfig, sink: IO[bytes], say: Callable[[str], None]) -> Tally:
     """Compress the traces that come in on stdin; a trace's records go out with its batch.
+
+    A line that is no trace gives failed records, as a trace does that cannot be compressed.
 
     Args:
         config: its `traces` is not read, `scores` must be off.
@@ -31,13 +33,13 @@ def filter_traces(config: CompressConfig, sink: IO[bytes], say: Callable[[str], 
         The count over all records written.
 
     Raises:
-        DataError: a line that is no trace; the records of the traces before it have been written.
+        DataError: no line is a trace.
         KeyboardInterrupt: says how far it came.
     """
     tally = Tally()
     progress = Progress(say)
     n_traces = 0
-    traces = islice(iterate_traces(STDIN), config.limit)
+    traces = islice(scan_traces(STDIN, needs_question=config.with_question), config.limit)
     with contextlib.closing(cut_batches(batched(traces, config.batch_size), config)) as results:
         try:
             for result in results:

@@ -14,7 +14,7 @@ from extracot.io.jsonl import STDIN, JsonlWriter, count_rows, read_records
 from extracot.io.manifest import Manifest
 from extracot.io.run_directory import RunDirectory
 from extracot.records.compression import Compression
-from extracot.records.trace import Trace, iterate_traces
+from extracot.records.trace import BadTrace, Trace, scan_traces
 from extracot.records.unit_scores import UnitScores
 
 RECORDS = "compressions.jsonl"
@@ -28,8 +28,8 @@ def run(config: CompressConfig, run_dir: RunDirectory) -> Manifest:
     """Compress a file of traces.
 
     Writes records/compressions.jsonl: one row per trace and ratio; and, where asked for, records/unit-scores.jsonl,
-    one row per trace. A trace that cannot be compressed gives failed rows and is counted. Rows that an earlier
-    attempt wrote are not made again.
+    one row per trace. A trace that cannot be compressed, or a line that is no trace, gives failed rows and is counted.
+    Rows that an earlier attempt wrote are not made again.
     """
     if run_dir.is_complete:
         return run_dir.manifest
@@ -49,7 +49,7 @@ def run(config: CompressConfig, run_dir: RunDirectory) -> Manifest:
         whole = {trace_id for trace_id, targets in done.items() if targets.issuperset(config.targets)}
         if config.scores:
             whole &= scored
-        owed = (trace for trace in _traces(config) if trace.id not in whole)
+        owed = (row for row in _rows(config) if row.id not in whole)
         n_traces = count_rows(config.traces)
         progress = Progress(run_dir.log, min(n_traces, config.limit or n_traces) - len(whole))
         results = cut_batches(batched(owed, config.batch_size), config)
@@ -74,5 +74,5 @@ def run(config: CompressConfig, run_dir: RunDirectory) -> Manifest:
     )
 
 
-def _traces(config: CompressConfig) -> Iterator[Trace]:
-    return islice(iterate_traces(config.traces), config.limit)
+def _rows(config: CompressConfig) -> Iterator[Trace | BadTrace]:
+    return islice(scan_traces(config.traces, needs_question=config.with_question), config.limit)

@@ -15,11 +15,14 @@ class Tally:
         self._error: defaultdict[_Target, float] = defaultdict(float)
         self._formulas: Counter[_Target] = Counter()
         self._formulas_kept: Counter[_Target] = Counter()
+        self._failures: dict[str, str] = {}
 
     def add(self, record: Compression) -> None:
         """Count one record."""
         self.outcomes[record.outcome] += 1
         if record.outcome == "failed":
+            if len(self._failures) < _N_REASONS:
+                self._failures[record.trace_id] = record.error or ""
             return
         target = (record.target_ratio or 0.0, record.threshold)
         self._n[target] += 1
@@ -43,9 +46,11 @@ class Tally:
         return values
 
     def lines(self) -> list[str]:
-        """The same for people."""
+        """The same for people, and why the first failures failed."""
         values = self.summary()
         lines = [f"{self.outcomes['ok']} compressions, {self.outcomes['failed']} failed"]
+        for trace_id, error in self._failures.items():
+            lines.append(f"failed: {error if error.startswith(f'{trace_id}: ') else f'{trace_id}: {error}'}")
         for target in self._targets():
             name = _name(target)
             off = f", off by {values[f'ratio_error@{name}']}" if f"ratio_error@{name}" in values else ""
@@ -58,6 +63,9 @@ class Tally:
     def _targets(self) -> list["_Target"]:
         return sorted(self._n, key=lambda target: (target[0], target[1] or 0.0))
 
+
+_N_REASONS = 3
+"""Traces of which is said why they failed; the others' records say it."""
 
 _Target = tuple[float, float | None]
 """Ratio, 0 where there is none, and threshold."""

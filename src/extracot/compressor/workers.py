@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from extracot.compressor.config import CompressConfig
 from extracot.compressor.cutting import TraceCuts, TraceCutter
 from extracot.errors import ExtracotError, StageError
-from extracot.records.trace import Trace
+from extracot.records.trace import BadTrace, Trace
 
 if TYPE_CHECKING:
     from pebble import ProcessFuture
@@ -29,7 +29,9 @@ _cutters: dict[str, TraceCutter] = {}
 itself."""
 
 
-def cut_batches(batches: Iterable[list[Trace]], config: CompressConfig) -> Generator[list[TraceCuts], None, None]:
+def cut_batches(
+    batches: Iterable[list[Trace | BadTrace]], config: CompressConfig
+) -> Generator[list[TraceCuts], None, None]:
     """Cut every batch, in order; with `config.workers` above 1, in so many processes.
 
     No more than two batches per worker are in memory. Processes end with the iteration, however it ends.
@@ -106,7 +108,7 @@ def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
         yield batch
 
 
-def _cut_in_worker(batch: list[Trace], config: CompressConfig) -> list[TraceCuts]:
+def _cut_in_worker(batch: list[Trace | BadTrace], config: CompressConfig) -> list[TraceCuts]:
     key = config.model_dump_json()
     if key not in _cutters:
         os.environ["TOKENIZERS_PARALLELISM"] = "false"  # the processes are the parallelism

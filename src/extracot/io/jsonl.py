@@ -33,6 +33,19 @@ def read_jsonl(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
         MissingFileError: no such file, at the first step of the iteration.
         DataError: a line that is no JSON object, or a gzip file that ends too early.
     """
+    for number, row in scan_jsonl(path):
+        if isinstance(row, DataError):
+            raise row
+        yield number, row
+
+
+def scan_jsonl(path: str | Path) -> Iterator[tuple[int, dict[str, Any] | DataError]]:
+    """`read_jsonl` for those who count bad lines: one that is no JSON object comes as its error, and reading goes on.
+
+    Raises:
+        MissingFileError: see `read_jsonl`.
+        DataError: a gzip file that ends too early.
+    """
     if path == STDIN:
         yield from _parse_lines(sys.stdin.buffer, "stdin")
         return
@@ -48,7 +61,7 @@ def _open(source: Path) -> IO[bytes] | gzip.GzipFile:
     return gzip.open(source, "rb") if source.suffix == ".gz" else open(source, "rb")
 
 
-def _parse_lines(lines: Iterable[bytes], name: str) -> Iterator[tuple[int, dict[str, Any]]]:
+def _parse_lines(lines: Iterable[bytes], name: str) -> Iterator[tuple[int, dict[str, Any] | DataError]]:
     number = 0
     try:
         for number, line in enumerate(lines, start=1):
@@ -60,10 +73,12 @@ def _parse_lines(lines: Iterable[bytes], name: str) -> Iterator[tuple[int, dict[
                 if not line.endswith(b"\n"):
                     _logger.warning("%s:%d: passing over a torn last line", name, number)
                     return
-                raise DataError(f"{name}:{number}: not JSON: {error}") from error
-            if not isinstance(value, dict):
-                raise DataError(f"{name}:{number}: expected a JSON object, found {_kind(value)}")
-            yield number, value
+                yield number, DataError(f"{name}:{number}: not JSON: {error}")
+                continue
+            if isinstance(value, dict):
+                yield number, value
+            else:
+                yield number, DataError(f"{name}:{number}: expected a JSON object, found {_kind(value)}")
     except (EOFError, gzip.BadGzipFile) as error:
         raise DataError(f"{name}:{number + 1}: broken gzip file: {error}; copy it again") from error
 

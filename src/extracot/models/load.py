@@ -61,6 +61,10 @@ def load_tokenizer(name: str) -> "PreTrainedTokenizerBase":
     try:
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(source)
     except (OSError, ValueError, KeyError) as error:
+        if "slow tokenizer" in str(error):
+            raise ModelError(
+                f"{name} has no fast tokenizer, which locates tokens in a text; put its tokenizer.json beside it"
+            ) from error
         raise ModelError(f"cannot load the tokenizer of {name}: {_first_line(error)}") from error
     if tokenizer.pad_token is None and tokenizer.eos_token is not None:
         tokenizer.pad_token = tokenizer.eos_token

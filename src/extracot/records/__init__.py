@@ -9,11 +9,12 @@ from extracot.records.record import Record
 from extracot.records.score import Score
 from extracot.records.sft_example import SftExample
 from extracot.records.teacher_call import CallOutcome, TeacherCall
-from extracot.records.trace import Trace, iterate_traces, load_traces
+from extracot.records.trace import BadTrace, Trace, iterate_traces, load_traces, scan_traces
 from extracot.records.unit_scores import UnitScores
 
 __all__ = [
     "Annotation",
+    "BadTrace",
     "CallOutcome",
     "Compression",
     "Outcome",
@@ -29,4 +30,5 @@ __all__ = [
     "load_problems",
     "load_traces",
     "problem_id",
+    "scan_traces",
 ]

@@ -84,7 +84,7 @@ def required_text(row: Mapping[str, Any], key: str, where: str) -> str:
         value = str(value)
     if not isinstance(value, str) or not value.strip():
         keys = ", ".join(sorted(row)) or "none"
-        raise DataError(f"{where}: needs a text under {key!r}; found the keys: {keys}")
+        raise DataError(f"{where}: needs a text under {key!r}; found the keys: {keys}; rename the one that holds it")
     return value
 
 

@@ -2,13 +2,14 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
 
 from extracot.errors import DataError
-from extracot.io.jsonl import STDIN, parse_record, read_jsonl
+from extracot.io.jsonl import STDIN, parse_record, scan_jsonl
 from extracot.records.outcome import Outcome
 from extracot.records.problem import parse_level, problem_id, required_text
 from extracot.records.record import Record
@@ -47,6 +48,19 @@ class Trace(Record):
     """Seconds from request to end; None: not measured."""
 
 
+@dataclass(frozen=True, slots=True)
+class BadTrace:
+    """A row of a file that is no trace."""
+
+    id: str
+    """Where it stands, as `traces.jsonl:7` or `stdin:7`; what it says of itself cannot be relied on."""
+    error: str
+    """What is wrong with it; begins with `id`."""
+
+
+_MOST_LEADING = 100
+
+
 def load_traces(path: str | Path) -> list[Trace]:
     """All traces of a file, see `iterate_traces`.
 
@@ -69,22 +83,64 @@ def iterate_traces(path: str | Path) -> Iterator[Trace]:
         MissingFileError: no such file.
         DataError: a row without question or cot, or an id that occurs twice or is no Unicode; names path and line.
     """
+    for row in _scan(path, needs_question=True):
+        if isinstance(row, BadTrace):
+            raise DataError(row.error)
+        yield row
+
+
+def scan_traces(path: str | Path, *, needs_question: bool = True) -> Iterator[Trace | BadTrace]:
+    """`iterate_traces` for those who count bad rows: one that is no trace comes as what is wrong, and reading goes on.
+
+    Args:
+        path: as there.
+        needs_question: False takes foreign rows without a question too; it is then "".
+
+    Raises:
+        MissingFileError: no such file.
+        DataError: a broken gzip file; or no row is a trace, of all of them or of the first 100, which is a file of
+            another kind. Says what is wrong with the first.
+    """
+    leading: list[BadTrace] | None = []
+    for row in _scan(path, needs_question):
+        if leading is None:
+            yield row
+        elif isinstance(row, BadTrace):
+            leading.append(row)
+            if len(leading) == _MOST_LEADING:
+                break
+        else:
+            yield from leading
+            yield row
+            leading = None
+    if leading:
+        raise DataError(leading[0].error)
+
+
+def _scan(path: str | Path, needs_question: bool) -> Iterator[Trace | BadTrace]:
     lines_by_id: dict[str, int] = {}
-    for number, row in read_jsonl(path):
+    for number, row in scan_jsonl(path):
         where = f"{'stdin' if path == STDIN else path}:{number}"
-        trace = parse_record(row, Trace, where) if "format" in row else _foreign_trace(row, where)
-        if not _is_unicode(trace.id + trace.problem_id):
-            raise DataError(f"{where}: the id or problem_id holds half of a surrogate pair; give the row another one")
-        if trace.id in lines_by_id:
-            raise DataError(
-                f"{where}: id {trace.id!r} is already on line {lines_by_id[trace.id]}; drop one of them"
-            )
+        try:
+            if isinstance(row, DataError):
+                raise row
+            trace = parse_record(row, Trace, where) if "format" in row else _foreign_trace(row, where, needs_question)
+            if not _is_unicode(trace.id + trace.problem_id):
+                raise DataError(f"{where}: the id or problem_id holds half of a surrogate pair; give it another one")
+            if trace.id in lines_by_id:
+                raise DataError(
+                    f"{where}: id {trace.id!r} is already on line {lines_by_id[trace.id]}; drop one of them"
+                )
+        except DataError as error:
+            # A key of the row may be no Unicode either.
+            yield BadTrace(where, str(error).encode(errors="backslashreplace").decode())
+            continue
         lines_by_id[trace.id] = number
         yield trace
 
 
-def _foreign_trace(row: Mapping[str, Any], where: str) -> Trace:
-    question = required_text(row, "question", where)
+def _foreign_trace(row: Mapping[str, Any], where: str, needs_question: bool) -> Trace:
+    question = required_text(row, "question", where) if needs_question else _text_or(row, "question", "")
     # An empty chain of thought is one bad trace, which a stage counts; a missing one is a file of another kind.
     cot = "" if row.get("cot") == "" else required_text(row, "cot", where)
     answer = required_text(row, "answer", where) if row.get("answer") not in (None, "") else ""

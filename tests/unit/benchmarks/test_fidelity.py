@@ -74,7 +74,7 @@ def test_one_output_counts_once_in_every_column() -> None:
         plain=[(26, 36)],
         way=[(26, 36)],
         results=frozenset({"20", "3"}),
-        states_answer=True,
+        gives_answer=True,
     )
     counts = Counts()
     counts.add(case, Cut("$x answer is 20.", [(6, 8), (45, 58)]), n_tokens=4, ratio=0.5)

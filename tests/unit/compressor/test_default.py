@@ -1,13 +1,17 @@
 """The packaged compressor for real chains of thought."""
 
 import hashlib
+import json
 from pathlib import Path
 
 import pytest
 
+from extracot.cli.main import main
 from extracot.compressor.compressor import Compressor
 from extracot.compressor.scorers.scorer import Passage
+from extracot.io.jsonl import read_records
 from extracot.models.load import DEFAULT_COMPRESSOR, resolve_model
+from extracot.records.compression import Compression
 from extracot.text.units import segment
 
 QUESTION = "A shop sells pens at $3 and books at $8. Ann buys 4 pens and 2 books. How much does she pay?"
@@ -23,7 +27,19 @@ COT = (
 
 @pytest.fixture(scope="module")
 def compressor() -> Compressor:
-    return Compressor.from_pretrained(DEFAULT_COMPRESSOR, device="cpu")
+    return Compressor.from_pretrained(device="cpu")
+
+
+def test_a_file_of_traces_and_ratios_are_enough(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compressor: Compressor
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("t.jsonl").write_text(json.dumps({"question": QUESTION, "cot": COT}) + "\n")
+    assert main(["compress", "t.jsonl", "--ratios", "0.2", "0.4"]) == 0
+    records = list(read_records("runs/compress/records/compressions.jsonl", Compression))
+    texts = compressor.compress(QUESTION, COT, [0.2, 0.4], DEFAULT_COMPRESSOR)
+    assert [(record.scorer, record.text) for record in records] == [("encoder", text.text) for text in texts]
+    assert "answer is 28" in records[0].text  # though nobody told the answer
 
 
 def test_it_keeps_the_steps_and_drops_the_talk(compressor: Compressor) -> None:

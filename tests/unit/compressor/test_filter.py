@@ -65,14 +65,45 @@ def test_a_filter_writes_the_records_of_a_run(
     assert capsys.readouterr().out == Path("run/records/compressions.jsonl").read_text(encoding="utf-8")
 
 
-def test_what_stands_before_a_bad_line_is_written(
+def test_a_bad_line_is_one_failed_record_in_its_place(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    feed(monkeypatch, LINES + '{"question": "?"}\n')
-    assert main(["compress", "-", "--ratios", "0.3", "--scorer", "slice"]) == 2
+    first, *others = LINES.splitlines(keepends=True)
+    feed(monkeypatch, first + '{"question": "?"}\n{"id": "x"\n' + "".join(others) + first)
+    assert main(["compress", "-", "--ratios", "0.3", "--scorer", "slice"]) == 0
     said = capsys.readouterr()
-    assert len(records_in(said.out, tmp_path)) == 3
-    assert "error: stdin:4: needs a text under 'cot'; found the keys: question" in said.err
+    records = records_in(said.out, tmp_path)
+    assert [(r.trace_id, r.outcome) for r in records] == [
+        ("a", "ok"),
+        ("stdin:2", "failed"),
+        ("stdin:3", "failed"),
+        ("b", "failed"),
+        ("c", "ok"),
+        ("stdin:6", "failed"),
+    ]
+    assert str(records[1].error).startswith("stdin:2: needs a text under 'cot'; found the keys: question; ")
+    assert str(records[2].error).startswith("stdin:3: not JSON: ")
+    assert records[5].error == "stdin:6: id 'a' is already on line 1; drop one of them"
+    assert "2 compressions, 4 failed\nfailed: stdin:2: needs a text under 'cot'; " in said.err
+    assert "failed: b: the chain of thought is empty" in said.err and "stdin:6" not in said.err
+
+
+def test_without_the_question_rows_need_none(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    feed(monkeypatch, json.dumps({"cot": COT}) + "\n")
+    assert main(["compress", "-", "--ratios", "0.3", "--scorer", "slice", "--set", "with_question=false"]) == 0
+    [record] = records_in(capsys.readouterr().out, tmp_path)
+    assert record.outcome == "ok"
+
+
+def test_where_no_answer_is_told_the_response_tells_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    feed(monkeypatch, json.dumps({"question": QUESTION, "cot": COT, "response": "So it is \\boxed{9}."}) + "\n")
+    assert main(["compress", "-", "--ratios", "0.1", "--scorer", "random"]) == 0
+    [record] = records_in(capsys.readouterr().out, tmp_path)
+    assert record.keeps_answer is True
 
 
 def test_one_text_becomes_one_text(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -103,6 +103,23 @@ def test_a_killed_run_resumes_to_the_same_records(
     assert resumed.manifest.summary == whole.manifest.summary
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_bad_line_stops_nothing_and_is_made_up_for_once_it_is_mended(
+    workers: int, traces: Path, tmp_path: Path, tiny_model_dir: Path
+) -> None:
+    first, second, third = traces.read_text().splitlines(keepends=True)
+    traces.write_text(first + second[:30] + "\n" + third)
+    run_dir = compress(traces, tmp_path / "run", tiny_model_dir, batch_size=1, workers=workers)
+    bad = f"{traces}:2"
+    assert [(r.trace_id, r.outcome) for r in records_of(run_dir)] == [
+        (trace_id, "failed" if trace_id == bad else "ok") for trace_id in ("a", bad, "c") for _ in range(2)
+    ]
+    (run_dir.path / "manifest.json").unlink()
+    traces.write_text(first + second + third)
+    mended = compress(traces, tmp_path / "run", tiny_model_dir, batch_size=1, workers=workers, resume=True)
+    assert [r.trace_id for r in records_of(mended)] == ["a", "a", bad, bad, "c", "c", "b", "b"]
+
+
 def test_a_finished_run_is_left_alone(traces: Path, tmp_path: Path, tiny_model_dir: Path) -> None:
     first = compress(traces, tmp_path / "run", tiny_model_dir)
     again = compress(traces, tmp_path / "run", tiny_model_dir, resume=True)

@@ -12,6 +12,7 @@ from extracot.cli.main import main
 from extracot.compressor.view.collect import collect_views, stretches
 from extracot.compressor.view.page import render_page
 from extracot.compressor.view.terminal import render_terminal
+from extracot.errors import DataError
 
 EVIL = 'So </div><script>alert("1")</script> \x1b]0;title\x07 & <img src=x onerror=alert(2)>, $x=1$.\nThen $y=2$.'
 
@@ -66,6 +67,14 @@ def test_a_terminal_shows_all_of_the_text_and_marks_what_was_dropped(run: Path) 
     assert "\x1b[2;9m" in coloured
 
 
+def test_a_line_that_is_no_trace_hides_no_other(run: Path) -> None:
+    Path("bad.jsonl").write_text("no\n" + Path("traces.jsonl").read_text())
+    assert main(["compress", "bad.jsonl", "--ratios", "0.2", "--scorer", "slice", "--out", "bad"]) == 0
+    assert [view.trace.id for view in collect_views("bad", limit=3)] == ["a", "<script>x</script>"]
+    with pytest.raises(DataError, match="holds no trace bad.jsonl:1; bad.jsonl:1: not JSON"):
+        collect_views("bad", ids=["bad.jsonl:1"])
+
+
 def test_a_trace_cannot_command_the_terminal(run: Path) -> None:
     shown = "".join(render_terminal(collect_views(str(run)), with_colour=False))
     assert "\x1b" not in shown and "\x07" not in shown
@@ -79,8 +88,7 @@ def test_a_page_holds_every_text_once_and_runs_nothing(run: Path) -> None:
     assert ["".join(piece for piece, _ in cot) for cot in page.cots] == [
         COT,
         EVIL.replace("\x1b", "\ufffd").replace("\x07", "\ufffd"),
-        "",
-    ]
+    ]  # of the empty one there is nothing to show
     assert not {"script", "img", "b", "link"} & set(page.tags)
     assert page.tags.count("input") == 6  # three traces, two ratios
     assert "default-src &#x27;none&#x27;" in text and "http" not in text.replace("http-equiv", "")

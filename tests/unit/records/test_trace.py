@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from extracot.errors import DataError
-from extracot.records import Outcome, Trace, load_traces, problem_id
+from extracot.records import BadTrace, Outcome, Trace, load_traces, problem_id, scan_traces
 
 
 def write(path: Path, *rows: dict[str, Any]) -> Path:
@@ -64,3 +64,23 @@ def test_a_bad_row_is_named_by_path_and_line(tmp_path: Path, row: dict[str, Any]
 def test_a_file_without_traces_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="holds no traces"):
         load_traces(write(tmp_path / "t.jsonl"))
+
+
+def test_a_scan_goes_on_behind_bad_rows_and_says_where_they_stand(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_text('[1]\n{"question": "q", "cot": "c"}\nno\n{"cot": "c", "\\ud800": 1}\n', encoding="utf-8")
+    first, trace, third, fourth = scan_traces(path)
+    assert isinstance(trace, Trace)
+    assert all(isinstance(row, BadTrace) for row in (first, third, fourth))
+    assert [row.id for row in (first, third, fourth)] == [f"{path}:{line}" for line in (1, 3, 4)]
+    assert fourth == BadTrace(
+        f"{path}:4",
+        f"{path}:4: needs a text under 'question'; found the keys: cot, \\ud800; rename the one that holds it",
+    )
+
+
+@pytest.mark.parametrize("n_rows", [1, 5000])
+def test_a_file_of_another_kind_is_an_error(tmp_path: Path, n_rows: int) -> None:
+    path = write(tmp_path / "t.jsonl", *[{"text": "c"}] * n_rows)
+    with pytest.raises(DataError, match=r"t.jsonl:1: needs a text under 'question'; found the keys: text"):
+        list(scan_traces(path))

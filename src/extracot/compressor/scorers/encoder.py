@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, Self
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 from transformers import AutoConfig, AutoModelForTokenClassification, PreTrainedModel, PreTrainedTokenizerBase
 
@@ -82,6 +83,11 @@ class EncoderScorer:
         try:
             config = AutoConfig.from_pretrained(path)
             model = AutoModelForTokenClassification.from_pretrained(path, dtype=torch.float32)
+        except (RuntimeError, SafetensorError) as error:
+            raise ModelError(
+                f"{name}: its weights are damaged or do not fit its config.json, by the number of labels for instance; "
+                "copy the folder again, or train it again with: extracot train-compressor"
+            ) from error
         except (OSError, ValueError) as error:
             first_line = str(error).strip().partition("\n")[0]
             raise ModelError(f"{name}: cannot load a compressor from here: {first_line}") from error

@@ -9,7 +9,7 @@ from extracot.compressor.alignment import Span
 from extracot.errors import DataError, MissingFileError, UsageError
 from extracot.io.jsonl import read_records
 from extracot.records.compression import Compression
-from extracot.records.trace import Trace, iterate_traces
+from extracot.records.trace import Trace, scan_traces
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +53,19 @@ def collect_views(
     if missing or not found:
         raise DataError(f"{records}: holds no compression" + (f" of trace {missing[0]}" if missing else ""))
     views: dict[str, ViewedTrace] = {}
-    for trace in iterate_traces(source):
-        if trace.id in found:
+    for trace in scan_traces(source, needs_question=False):
+        if isinstance(trace, Trace) and trace.id in found:
             views[trace.id] = ViewedTrace(trace, found[trace.id])
             _check_fit(views[trace.id], source)
             if len(views) == len(found):
                 break
-    absent = [trace_id for trace_id in found if trace_id not in views]
-    if absent:
-        raise DataError(f"{source}: holds no trace {absent[0]}; give the traces that were compressed with --traces")
-    return [views[trace_id] for trace_id in (wanted or found)]
+    absent = [trace_id for trace_id in (wanted or found) if trace_id not in views]
+    for trace_id in absent:
+        failed = [record.error for record in found[trace_id] if record.outcome == "failed"]
+        if not failed or wanted or not views:  # a line that is no trace cannot be shown
+            reason = failed[0] if failed else "give the traces that were compressed with --traces"
+            raise DataError(f"{source}: holds no trace {trace_id}; {reason}")
+    return [views[trace_id] for trace_id in (wanted or found) if trace_id in views]
 
 
 def stretches(length: int, rows: Sequence[Sequence[Span]]) -> list[tuple[int, int, tuple[bool, ...]]]:

@@ -20,7 +20,7 @@ def render_page(title: str, views: Sequence[ViewedTrace]) -> str:
     body = element(
         "main",
         text_element("h1", title),
-        text_element("p", "Choose a ratio: what it keeps is in full ink, what it drops is faint and struck out."),
+        text_element("p", "Choose a ratio: of the whole text, what it keeps is marked and what it drops is faint."),
         *(_trace(view, number) for number, view in enumerate(views)),
         text_element("footer", "Written by extracot view."),
     )
@@ -31,7 +31,7 @@ def _rules(number: int) -> str:
     """What choosing the switch of this number changes in its trace; the inputs stand before all that they change."""
     chosen = f"input.r{number}:checked ~"
     return (
-        f"{chosen} .cot span:not(.k{number}) {{ color: var(--faint); text-decoration: line-through; }}\n"
+        f"{chosen} details .k{number} {{ background: var(--kept); color: var(--ink); }}\n"
         f"{chosen} .of-{number} {{ display: block; }}\n"
         f"{chosen} nav label.r{number} {{ background: var(--accent); color: var(--on-accent); }}\n"
         f"input.r{number}:focus-visible ~ nav label.r{number} {{ outline: 2px solid var(--ink); }}"
@@ -62,16 +62,19 @@ def _trace(view: ViewedTrace, number: int) -> Markup:
         for start, end, inside in stretches(len(cot), [record.kept for record in records])
     ]
     answer = text_element("p", f"Answer: {view.trace.answer}", class_="answer") if view.trace.answer else NOTHING
+    whole = element(
+        "details", text_element("summary", "The whole text"), element("div", *pieces, class_="cot"), open=""
+    )
     return element(
         "section",
-        text_element("h2", view.trace.id),
-        text_element("div", view.trace.question, class_="question"),
+        text_element("p", view.trace.id, class_="id"),
+        text_element("h2", view.trace.question),
         answer,
         *inputs,
         element("nav", *labels),
         *(text_element("p", describe_outcome(record), class_=f"facts of-{i}") for i, record in enumerate(records)),
-        element("div", *pieces, class_="cot"),
-        *(_text_of(record, index) for index, record in enumerate(records)),
+        *(_text_of(record, index) for index, record in enumerate(records) if record.outcome == "ok"),
+        whole if cot.strip() else NOTHING,
     )
 
 
@@ -79,7 +82,8 @@ def _text_of(record: Compression, index: int) -> Markup:
     """The text as a model reads it, seams included."""
     return element(
         "details",
-        text_element("summary", "The text that is left"),
+        text_element("summary", "What is left"),
         text_element("div", record.text, class_="left"),
-        class_=f"of-{index}",
+        class_=f"left-of of-{index}",
+        open="",
     )
