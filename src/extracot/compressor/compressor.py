@@ -216,11 +216,12 @@ class Compressor:
             forced = find_answer_units([passage.cot[a:b] for a, b in bounds], scores, passage.answer)
             order = rank_units(scores, forced, self.resolution)
             costs = unit_costs(own_offsets, bounds)
+            # One unit stays even where the budget is smaller than any: a text of nothing is of no use.
             n_forced = max(1, len(forced))
             if self.is_exact:
                 order = meet_marks(order, costs, [unit.stands_alone for unit in own], n_forced=n_forced)
             token_starts = [start for start, _ in own_offsets]
-            kept = [self._cut_one(passage.cot, own, order, costs, token_starts, ratio, n_forced) for ratio in ratios]
+            kept = [self._cut_one(passage.cot, own, order, n_forced, costs, token_starts, ratio) for ratio in ratios]
             if threshold is not None:
                 flags = [unit in forced or score >= threshold for unit, score in enumerate(scores)]
                 kept.append(kept_spans(bounds, flags))
@@ -239,19 +240,15 @@ class Compressor:
         text: str,
         units: Sequence[ScoredUnit],
         order: Sequence[int],
+        n_forced: int,
         costs: Sequence[int],
         token_starts: Sequence[int],
         ratio: float,
-        n_forced: int,
     ) -> list[Span]:
-        """What is kept of one text at one ratio.
-
-        Args:
-            n_forced: units of the ranking that stay whatever the budget. At least one: a text of nothing is of no use.
-        """
+        """What is kept of one text at one ratio."""
         bounds = [(unit.start, unit.end) for unit in units]
-        flags = cut(order, costs, ratio, n_forced)
-        seam = seam_unit(order, costs, ratio, n_forced) if self.is_exact else None
+        flags = cut(order, costs, ratio, n_forced=n_forced)
+        seam = seam_unit(order, costs, ratio, n_forced=n_forced) if self.is_exact else None
         if seam is None or units[order[seam.n_before]].kind is not UnitKind.PROSE:
             return kept_spans(bounds, flags)
         parted = order[seam.n_before]
