@@ -103,7 +103,9 @@ def compression_faults(
         found[CompressionFilter.CHAIN_CUT] = f"{n_lost} of {len(needed)} needed formulas are gone"
     cleaning = limits.cleaning_at(ratio)
     if cleaning is not None:
-        found.update(cleaning_faults(Surface(compression.text, compression.n_tokens, whole_anchors), cleaning))
+        surface = Surface(compression.text, compression.n_tokens, whole_anchors)
+        for name, detail in cleaning_faults(surface, cleaning).items():
+            found[name] = detail
     return found
 
 

@@ -166,7 +166,8 @@ def _whole_faults(
     if cleaning is None:
         return {}, 0.0
     cot, n_tokens = kept.read(trace_id).cot, kept[trace_id].n_think_tokens
-    found: dict[Fault, str] = dict(cleaning_faults(Surface(cot, n_tokens, anchors(cot)), cleaning))
+    faults = cleaning_faults(Surface(cot, n_tokens, anchors(cot)), cleaning)
+    found: dict[Fault, str] = {name: detail for name, detail in faults.items()}
     return found, _risk(cot, n_tokens, 1.0, limits)
 
 

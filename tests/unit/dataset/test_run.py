@@ -314,8 +314,9 @@ def test_traces_are_chosen_evenly_over_lengths(inputs: Inputs) -> None:
     bound = lengths[18]  # 18 are shorter
     _, card = inputs.build(n_traces=8, length_bins=[bound])
     assert card["n_traces_kept"] == 8 and card["dropped_traces"]["beyond_length_quota"] == 16
-    chosen = {row.trace_id for row in read_records(inputs.folder / "run/records/rejections.jsonl", Rejection)}
-    left = [trace for trace in inputs.traces if trace.id not in chosen]
+    rejections = list(read_records(inputs.folder / "run/records/rejections.jsonl", Rejection))
+    gone = {row.trace_id for row in rejections if row.filter == "beyond_length_quota"}
+    left = [trace for trace in inputs.traces if trace.id not in gone]
     assert sum(count_tokens(tokenizer, trace.cot) >= bound for trace in left) == 4
 
 
