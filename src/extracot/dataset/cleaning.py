@@ -1,7 +1,7 @@
 """Signs that a rendering is no text to learn from, whatever its compressor meant: loops, rubbish, lost numbers.
 
 The rules are those of the Extra-CoT release's two cleaning scripts, with limits per ratio. What was wrong there is not
-here: numbers are not written as NUM before repetition is counted (a chain of sums is no loop), tokens are
+here: a formula is one token, so that algebra worked out line by line is no loop (see `text.surface`), lengths are
 counted in the target model's tokenizer, variety does not fall with length, and nothing is repaired.
 """
 
@@ -20,6 +20,9 @@ from extracot.text.surface import (
     top_share,
     variety,
 )
+
+MIN_TOKENS_FOR_SHARES = 50
+"""Of shorter texts no share of a single token is looked at: it says little."""
 
 
 class CleaningFilter(StrEnum):
@@ -45,7 +48,7 @@ class CleaningFilter(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CleaningLimits:
-    """The limits of the rules; None switches a rule off. Tokens are surface tokens but for `min_tokens`."""
+    """The limits of the rules; None switches a rule off. Tokens are formulas, words and signs but for `min_tokens`."""
 
     up_to_ratio: float
     """Of the target ratio: the first row of limits that reaches it counts."""
@@ -134,6 +137,8 @@ def repeats_ngrams(surface: Surface, limits: CleaningLimits) -> str | None:
 
 
 def has_dominant_token(surface: Surface, limits: CleaningLimits) -> str | None:
+    if len(surface.tokens) < MIN_TOKENS_FOR_SHARES:
+        return None
     return _above("{:.2f} of its tokens are the same", top_share(surface.tokens), limits.max_token_share)
 
 

@@ -32,7 +32,8 @@ class RepetitionConfig(BaseModel):
 class CleaningConfig(BaseModel):
     """Signs that a rendering is no text to learn from, at ratios up to one; null switches a rule off.
 
-    Tokens are words, numbers, LaTeX commands and single signs, but for `min_tokens`, which are the target model's.
+    Tokens are formulas and between them words, numbers and single signs, but for `min_tokens`, which are the target
+    model's.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
@@ -46,7 +47,7 @@ class CleaningConfig(BaseModel):
     max_repeated_trigrams: Share | None = None
     """Share of 3-gram positions whose 3-gram recurs."""
     max_token_share: Share | None = None
-    """Share of the commonest token; more: dominant_token."""
+    """Share of the commonest token, in texts of 50 tokens and more; above it: dominant_token."""
     max_token_run: int | None = Field(default=None, ge=1)
     """One token in a row; more: token_run."""
     max_bigram_run: int | None = Field(default=None, ge=1)

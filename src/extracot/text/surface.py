@@ -1,12 +1,15 @@
 """What a text looks like, whatever it means: signs that a rendering fell apart.
 
-Numbers and LaTeX commands count as they stand. Writing every number as NUM first, as the Extra-CoT release does, makes
-`5 + 3 = 8, 8 + 3 = 11` a repetition, and so any chain of sums.
+A formula is one token, as it stands. Taken sign by sign, algebra repeats itself by nature: of 454 good renderings at
+ratio 0.2 the Extra-CoT release's limits would drop a fifth, worked out line by line; and with every number written as
+NUM first, as the release does, any chain of sums is a repetition.
 """
 
 import re
 from collections import Counter
 from collections.abc import Sequence
+
+from extracot.text.formulas import formula_spans
 
 _TOKEN = re.compile(r"\\[A-Za-z]+|\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)*|[^\w\s]|_")
 _ANCHOR = re.compile(r"\\[A-Za-z]+|\d+(?:[.,]\d+)*|[=+*/^<>≤≥≠≈±×÷·√π∞∑∏∫−-]")
@@ -17,8 +20,14 @@ BLOCK_TOKENS = 200
 
 
 def surface_tokens(text: str) -> list[str]:
-    """Words, numbers, LaTeX commands and single signs, without letter case but for commands."""
-    return [token if token[0] == "\\" else token.casefold() for token in _TOKEN.findall(text)]
+    """Formulas, without their white space; between them words without letter case, numbers and single signs."""
+    tokens: list[str] = []
+    position = 0
+    for start, end in formula_spans(text):
+        tokens += _TOKEN.findall(text[position:start].casefold())
+        tokens.append("".join(text[start:end].split()))
+        position = end
+    return tokens + _TOKEN.findall(text[position:].casefold())
 
 
 def top_share(tokens: Sequence[str]) -> float:

@@ -16,6 +16,8 @@ from extracot.records.trace import Trace
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast, Qwen3ForCausalLM
 
+pytestmark = pytest.mark.filterwarnings("ignore")  # those of other people's trainers
+
 TRACE = Trace(
     id="t-1",
     problem_id="p-1",
@@ -31,7 +33,6 @@ TRACE = Trace(
     n_tokens=None,
     latency_s=None,
 )
-
 
 @pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
 def test_trl_trains_on_the_file(

@@ -180,7 +180,7 @@ def test_a_smaller_ratio_may_not_be_longer_than_a_larger_one(collect: Collect) -
 
 
 def test_no_more_than_their_share_of_the_riskiest_goes(collect: Collect) -> None:
-    runaway = "c = 3 " * 9
+    runaway = "add it up " * 9 + "3"
     compressions = [
         make_compression(0.6, [(0, 44)], trace_id=f"t-{i}", text=runaway, actual_ratio=0.6) for i in (2, 3)
     ]

@@ -15,9 +15,9 @@ from extracot.text.surface import (
 )
 
 
-def test_tokens_are_words_numbers_commands_and_single_signs() -> None:
-    assert surface_tokens(r"So, \Delta = 1,200.5 isn't x_1") == [
-        "so", ",", r"\Delta", "=", "1,200.5", "isn't", "x", "_", "1",
+def test_a_formula_is_one_token_beside_words_and_single_signs() -> None:
+    assert surface_tokens(r"So, $X = 1$ isn't \[ a + b \] (it IS)...") == [
+        "so", ",", "$X=1$", "isn't", r"\[a+b\]", "(", "it", "is", ")", ".", ".", ".",
     ]  # fmt: skip
 
 
