@@ -6,7 +6,7 @@ The guess is a warm start only: reinforcement learning measures the real teacher
 import random
 from collections.abc import Callable, Sequence
 
-from extracot.dataset.filters import Span
+from extracot.dataset.compression_filters import Span
 
 
 def needed_share(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from extracot.dataset.renderings import Renderings
 from extracot.models.prompts import PromptFormat, count_tokens
+from extracot.records.chat_example import ChatExample, Message
 from extracot.records.sft_example import SftExample
 from extracot.records.trace import Trace
 from extracot.text.control import POLICY_TOKEN, control_token
@@ -127,14 +128,10 @@ def write_example(
 
     The visible answer stays as the trace has it, behind an empty line where it does not start on a new one.
     """
-    chosen = control_token(pick.ratio)
-    prompt = prompt_format.render(
-        tokenizer, trace.question, chosen if pick.queue == "fixed" else POLICY_TOKEN
-    )
-    visible = trace.response if trace.response.startswith("\n") else f"\n\n{trace.response}"
-    completion = render_response(chosen, cot, visible)
+    prompt = prompt_format.render(tokenizer, trace.question, _asked_token(pick))
+    completion = _completion(pick, trace, cot)
     return SftExample(
-        id=f"{trace.id}/{pick.queue}/{pick.ratio:.2f}",
+        id=_row_id(pick),
         problem_id=trace.problem_id,
         queue=pick.queue,
         target_ratio=pick.ratio,
@@ -143,3 +140,47 @@ def write_example(
         n_prompt_tokens=count_tokens(tokenizer, prompt),
         n_completion_tokens=count_tokens(tokenizer, completion),
     )
+
+
+def write_chat(pick: Pick, trace: Trace, cot: str, prompt_format: PromptFormat) -> ChatExample:
+    """The same row as turns, before any chat template."""
+    turns = [Message(role="user", content=prompt_format.user_turn(trace.question, _asked_token(pick)))]
+    if prompt_format.system is not None:
+        turns.insert(0, Message(role="system", content=prompt_format.system))
+    return ChatExample(
+        id=_row_id(pick),
+        problem_id=trace.problem_id,
+        queue=pick.queue,
+        target_ratio=pick.ratio,
+        prompt=turns,
+        completion=[Message(role="assistant", content=_completion(pick, trace, cot))],
+    )
+
+
+def renders_alike(chat: ChatExample, example: SftExample, tokenizer: "PreTrainedTokenizerBase") -> bool:
+    """Whether the tokenizer's chat template makes of the turns what the rendered row says.
+
+    False for a tokenizer without a template, and for a template that takes think blocks apart: it eats the
+    control token in front of them.
+    """
+    if not tokenizer.chat_template:
+        return False
+    prompt = [message.model_dump() for message in chat.prompt]
+    completion = [message.model_dump() for message in chat.completion]
+    opened = tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
+    whole = tokenizer.apply_chat_template(prompt + completion, tokenize=False)
+    assert isinstance(whole, str)
+    return opened == example.prompt and whole.startswith(example.prompt + example.completion)
+
+
+def _row_id(pick: Pick) -> str:
+    return f"{pick.trace_id}/{pick.queue}/{pick.ratio:.2f}"
+
+
+def _asked_token(pick: Pick) -> str:
+    return control_token(pick.ratio) if pick.queue == "fixed" else POLICY_TOKEN
+
+
+def _completion(pick: Pick, trace: Trace, cot: str) -> str:
+    visible = trace.response if trace.response.startswith("\n") else f"\n\n{trace.response}"
+    return render_response(control_token(pick.ratio), cot, visible)

@@ -1,58 +1,76 @@
 """The `build-sft` stage: traces and their compressions in, the mixed-ratio SFT set and its data card out.
 
-Everything is decided by the inputs and the seed, so an attempt that was cut off is simply made again.
+Everything is decided by the inputs and the seed, so an attempt that was cut off is simply made again. Files are read a
+record at a time and texts put aside on disk: in memory stay a few numbers per trace.
 """
 
+import contextlib
 import random
-from collections.abc import Collection, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from extracot.dataset.card import Row, build_card, card_markdown
+from extracot.dataset.card import RowTally, build_card, card_markdown
+from extracot.dataset.card_plot import draw_card
+from extracot.dataset.cleaning import CleaningLimits
+from extracot.dataset.compression_filters import FAULTS, CompressionFilter, CompressionLimits
 from extracot.dataset.config import BuildSftConfig, FilterConfig
-from extracot.dataset.difficulty import assign_ratios, needed_share
-from extracot.dataset.filters import (
-    CompressionFilter,
-    CompressionLimits,
-    MeasuredTrace,
-    TraceLimits,
-    needed_formulas,
-    select_traces,
+from extracot.dataset.difficulty import assign_ratios
+from extracot.dataset.kept_traces import KeptTraces, balance_lengths, select_traces
+from extracot.dataset.labels import Labels, read_labels
+from extracot.dataset.mixing import (
+    Pick,
+    pick_fixed,
+    pick_policy,
+    renders_alike,
+    sample_for_policy,
+    write_chat,
+    write_example,
 )
-from extracot.dataset.mixing import Pick, pick_fixed, pick_policy, sample_for_policy, write_example
+from extracot.dataset.parquet import ParquetWriter
+from extracot.dataset.questions import EvaluationQuestion, EvaluationQuestions, SeenQuestions
+from extracot.dataset.rejections import RejectionLog
 from extracot.dataset.renderings import RenderingSet, collect_renderings
+from extracot.dataset.trace_filters import REMEDIES, MeasuredTrace, TraceFilter, TraceLimits
 from extracot.errors import ConfigError, DataError, StageError
 from extracot.grading.grader import Grader
 from extracot.io.atomic import write_json_atomic, write_text_atomic
 from extracot.io.jsonl import JsonlWriter, read_records
 from extracot.io.manifest import Manifest
 from extracot.io.run_directory import RunDirectory
+from extracot.io.spool import Spool
 from extracot.models.knob import Knob
 from extracot.models.load import load_tokenizer
 from extracot.models.prompts import PromptFormat, count_tokens
-from extracot.records.annotation import Annotation
 from extracot.records.compression import Compression
 from extracot.records.outcome import Outcome
 from extracot.records.trace import Trace, iterate_traces
 from extracot.text.control import POLICY_TOKEN
-from extracot.text.formulas import formula_spans
 from extracot.text.repetition import RepetitionLimits
 from extracot.toy.problems import TOY_PREFIX, resolve_problems
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
 RECORDS = "sft.jsonl"
+CHAT, CHAT_PARQUET = "chat.jsonl", "chat.parquet"
+REJECTIONS = "rejections.jsonl"
 _N_GRADED_TOGETHER = 512
+_N_LEAKS_LOGGED = 5
 
 
 def run(config: BuildSftConfig, run_dir: RunDirectory) -> Manifest:
     """Build the SFT set.
 
-    Writes records/sft.jsonl, both queues shuffled together, and records/card.json and card.md, which say
-    what every filter took and what came out.
+    Writes records/sft.jsonl, both queues shuffled together; the same rows as turns in chat.jsonl and chat.parquet;
+    rejections.jsonl, a row for everything that was dropped; and card.json, card.md and card.svg, which say what every
+    filter took and what came out.
 
     Raises:
         ConfigError: a grid or prompt format that the model does not have.
         DataError: annotations or compressions that do not belong to the traces.
-        StageError: the filters leave nothing for a queue or a ratio; says which filter took most.
+        StageError: the filters leave nothing for a queue or a ratio; says what each filter took.
     """
     if run_dir.is_complete:
         return run_dir.manifest
@@ -62,76 +80,47 @@ def run(config: BuildSftConfig, run_dir: RunDirectory) -> Manifest:
     def count(text: str) -> int:
         return count_tokens(tokenizer, text)
 
-    def render_prompt(question: str) -> str:
-        return prompt_format.render(tokenizer, question, POLICY_TOKEN)
-
-    evaluation_questions = [p.question for spec in config.evaluation_problems for p in resolve_problems(spec)]
-    with Grader() as grader:
-        traces = graded_traces(config.traces, grader)
-        kept, trace_counts = select_traces(
-            (MeasuredTrace(trace, count, render_prompt) for trace in traces),
-            trace_limits(config.filters),
-            evaluation_questions,
+    with contextlib.ExitStack() as stack:
+        spool = stack.enter_context(Spool(run_dir.path))
+        rejections = stack.enter_context(RejectionLog(run_dir.records(REJECTIONS)))
+        kept, trace_counts = _select(config, run_dir, prompt_format, tokenizer, spool, rejections)
+        labels = read_labels(config.annotations, kept, config.filters.needed_importance, count, spool)
+        limits = compression_limits(config.filters)
+        renderings = collect_renderings(
+            read_records(config.compressions, Compression), kept, labels, grid, limits, count, spool, rejections
         )
-    n_traces = len(kept) + trace_counts.total()
-    if not n_traces:
-        raise DataError(f"{config.traces}: holds no traces; give the records of a generate run")
-    run_dir.log(f"build-sft: {len(kept)} of {n_traces} traces kept")
-    for name, n in trace_counts.most_common():
-        run_dir.log(f"build-sft: {name}: {n} traces dropped")
-    if not kept:
-        worst = max(trace_counts, key=lambda name: trace_counts[name])
-        raise StageError(f"no trace of {config.traces} passes the filters; most fail {worst}; loosen it")
+        for (fault, ratio), n in sorted(renderings.faults.items()):
+            action = "counted" if fault in limits.only_counted else "dropped"
+            run_dir.log(f"build-sft: {fault} at ratio {ratio:g}: {n} compressions {action}")
 
-    measured = {item.trace.id: item for item in kept}
-    annotations = read_annotations(config.annotations, measured)
-    needed = {
-        trace_id: needed_formulas(
-            formula_spans(item.trace.cot), annotations.get(trace_id), config.filters.needed_importance
+        picks = _pick_fixed(config, grid, renderings)
+        picks += _pick_policy(config, grid, renderings, labels.difficulties)
+        random.Random(f"{config.seed}/order").shuffle(picks)
+        rows = RowTally(grid, _shown_problem(picks, kept))
+        outputs = [run_dir.records(name) for name in (RECORDS, CHAT, CHAT_PARQUET)]
+        is_alike = _write_rows(outputs, picks, kept, renderings, labels, prompt_format, tokenizer, spool, rows)
+
+    if not is_alike:
+        run_dir.log(
+            f"build-sft: the chat template of {config.model} does not write the turns of {CHAT} as {RECORDS} has them; "
+            f"train on {RECORDS}, or give the model a template that leaves think blocks alone"
         )
-        for trace_id, item in measured.items()
-        if trace_id in annotations
-    }
-    limits = compression_limits(config.filters)
-    renderings = collect_renderings(
-        read_records(config.compressions, Compression), measured, needed, grid, limits, count
-    )
-    for (fault, ratio), n in sorted(renderings.faults.items()):
-        action = "counted" if fault in limits.only_counted else "dropped"
-        run_dir.log(f"build-sft: {fault} at ratio {ratio:g}: {n} compressions {action}")
-    difficulties = {
-        trace_id: share
-        for trace_id, spans in needed.items()
-        for item in [measured[trace_id]]
-        if (share := needed_share(item.trace.cot, spans, item.n_think_tokens, count)) is not None
-    }
-
-    picks = _pick_fixed(config, grid, renderings)
-    picks += _pick_policy(config, grid, renderings, difficulties)
-    random.Random(f"{config.seed}/order").shuffle(picks)
-    rows: list[Row] = []
-    path = run_dir.records(RECORDS)
-    with JsonlWriter(path, append=False) as writer:
-        for pick in picks:
-            rendering = renderings.by_trace[pick.trace_id][pick.ratio]
-            trace = measured[pick.trace_id].trace
-            example = write_example(pick, trace, rendering.cot, prompt_format, tokenizer)
-            writer.write(example)
-            rows.append(Row(example, rendering.actual_ratio, difficulties.get(pick.trace_id)))
-
     card = build_card(
         grid=grid,
-        n_traces=n_traces,
+        n_traces=len(kept) + trace_counts.total(),
         n_kept_traces=len(kept),
         trace_counts=trace_counts,
         compression_counts=renderings.faults,
         n_usable={ratio: renderings.n_usable(ratio) for ratio in grid},
         only_counted=limits.only_counted,
+        leaks=rejections.leaks,
+        chat_renders_alike=is_alike,
         rows=rows,
     )
-    outputs = [path, run_dir.records("card.json"), run_dir.records("card.md")]
-    write_json_atomic(outputs[1], card)
-    write_text_atomic(outputs[2], card_markdown(card, example_rows(rows)))
+    card_paths = [run_dir.records(name) for name in ("card.json", "card.md", "card.svg")]
+    write_json_atomic(card_paths[0], card)
+    write_text_atomic(card_paths[1], card_markdown(card, rows.examples))
+    write_text_atomic(card_paths[2], draw_card(card))
     for queue in ("fixed", "policy"):
         shown = ", ".join(f"{key} {own['n']}" for key, own in card[queue].items())
         run_dir.log(f"build-sft: {queue} queue: {shown}")
@@ -141,13 +130,105 @@ def run(config: BuildSftConfig, run_dir: RunDirectory) -> Manifest:
     ]
     return run_dir.finish(
         inputs=[config.traces, config.compressions, *(path for path in optional_inputs if path)],
-        outputs=outputs,
+        outputs=[*outputs, run_dir.records(REJECTIONS), *card_paths],
         counts=manifest_counts(card),
         seeds={"seed": config.seed},
-        rows=len(rows),
+        rows=rows.n_rows,
         questions=card["n_questions"],
         longest_row_tokens=card["longest_row_tokens"],
     )
+
+
+def _select(
+    config: BuildSftConfig,
+    run_dir: RunDirectory,
+    prompt_format: PromptFormat,
+    tokenizer: "PreTrainedTokenizerBase",
+    spool: Spool,
+    rejections: RejectionLog,
+) -> tuple[KeptTraces, Counter[TraceFilter]]:
+    """The traces that go on, and how many each filter took."""
+
+    def count(text: str) -> int:
+        return count_tokens(tokenizer, text)
+
+    def render_prompt(question: str) -> str:
+        return prompt_format.render(tokenizer, question, POLICY_TOKEN)
+
+    filters = config.filters
+    evaluation = EvaluationQuestions(
+        (
+            EvaluationQuestion(problem.question, f"{spec}: {problem.id}")
+            for spec in config.evaluation_problems
+            for problem in resolve_problems(spec)
+        ),
+        filters.ngram_words,
+        filters.max_evaluation_overlap,
+    )
+    seen = SeenQuestions(filters.ngram_words, filters.max_seen_overlap)
+    with Grader() as grader:
+        measured = (MeasuredTrace(trace, count, render_prompt) for trace in graded_traces(config.traces, grader))
+        kept, counts = select_traces(measured, trace_limits(filters), evaluation, seen, spool, rejections)
+    if not kept and not counts:
+        raise DataError(f"{config.traces}: holds no traces; give the records of a generate run")
+    if config.n_traces is not None:
+        rng = random.Random(f"{config.seed}/lengths")
+        for trace_id, place in balance_lengths(kept, config.length_bins, config.n_traces, rng).items():
+            kept.drop(trace_id)
+            counts[TraceFilter.BEYOND_LENGTH_QUOTA] += 1
+            detail = f"its bin of lengths, {place + 1} of {len(config.length_bins) + 1}, has enough"
+            rejections.add(trace_id, None, TraceFilter.BEYOND_LENGTH_QUOTA, detail)
+    n_traces = len(kept) + counts.total()
+    run_dir.log(f"build-sft: {len(kept)} of {n_traces} traces kept")
+    for name, n in counts.most_common():
+        run_dir.log(f"build-sft: {name}: {n} traces dropped")
+    for leak in rejections.leaks[:_N_LEAKS_LOGGED]:
+        run_dir.log(f"build-sft: leak: {leak}")
+    if not kept:
+        taken = "; ".join(f"{name} took {n} ({REMEDIES[name]})" for name, n in counts.most_common())
+        raise StageError(f"no trace of {config.traces} passes the filters, of {n_traces}: {taken}")
+    return kept, counts
+
+
+def _write_rows(
+    outputs: Sequence[Any],
+    picks: Sequence[Pick],
+    kept: KeptTraces,
+    renderings: RenderingSet,
+    labels: Labels,
+    prompt_format: PromptFormat,
+    tokenizer: "PreTrainedTokenizerBase",
+    spool: Spool,
+    rows: RowTally,
+) -> bool:
+    """Write every pick as a rendered row and as turns; whether the first row's turns render alike."""
+    is_alike = True
+    with (
+        JsonlWriter(outputs[0], append=False) as rendered,
+        JsonlWriter(outputs[1], append=False) as chats,
+        ParquetWriter(outputs[2]) as parquet,
+    ):
+        for number, pick in enumerate(picks):
+            rendering = renderings.by_trace[pick.trace_id][pick.ratio]
+            trace = kept.read(pick.trace_id)
+            cot = trace.cot if rendering.place is None else spool.get(rendering.place)
+            example = write_example(pick, trace, cot, prompt_format, tokenizer)
+            chat = write_chat(pick, trace, cot, prompt_format)
+            if number == 0:
+                is_alike = renders_alike(chat, example, tokenizer)
+            rendered.write(example)
+            chats.write(chat)
+            parquet.write(chat)
+            rows.add(
+                example, rendering.actual_ratio, rendering.n_tokens, labels.difficulties.get(pick.trace_id)
+            )
+    return is_alike
+
+
+def _shown_problem(picks: Sequence[Pick], kept: KeptTraces) -> str | None:
+    """The problem of the first trace that has most fixed rows."""
+    counts = Counter(pick.trace_id for pick in picks if pick.queue == "fixed")
+    return kept.read(max(counts, key=lambda trace_id: counts[trace_id])).problem_id if counts else None
 
 
 def plan(config: BuildSftConfig) -> str:
@@ -196,6 +277,7 @@ def trace_limits(filters: FilterConfig) -> TraceLimits:
         min_think_tokens=filters.min_think_tokens,
         max_think_tokens=filters.max_think_tokens,
         max_prompt_tokens=filters.max_prompt_tokens,
+        max_row_tokens=filters.max_row_tokens,
         requires_box=filters.requires_box,
         repetition=RepetitionLimits(**filters.repetition.model_dump()),
     )
@@ -211,6 +293,8 @@ def compression_limits(filters: FilterConfig) -> CompressionLimits:
     return CompressionLimits(
         ratio_tolerance=filters.ratio_tolerance,
         only_counted=frozenset(name for name, action in actions.items() if action == "keep"),
+        cleaning=tuple(CleaningLimits(**row.model_dump()) for row in filters.cleaning),
+        monotone_slack=filters.monotone_slack,
     )
 
 
@@ -225,30 +309,6 @@ def graded_traces(path: str, grader: Grader) -> Iterator[Trace]:
         yield from batch
 
 
-def read_annotations(path: str | None, trace_ids: Collection[str]) -> dict[str, Annotation]:
-    """The usable annotations of some traces, by trace id; none without a file.
-
-    Raises:
-        DataError: no annotation in the file belongs to these traces, or one trace has two.
-    """
-    if path is None:
-        return {}
-    found: dict[str, Annotation] = {}
-    for annotation in read_records(path, Annotation):
-        if annotation.trace_id not in trace_ids or annotation.outcome != "ok":
-            continue
-        if annotation.trace_id in found:
-            raise DataError(
-                f"{path}: trace {annotation.trace_id} is annotated twice; give one annotator's file"
-            )
-        found[annotation.trace_id] = annotation
-    if not found:
-        raise DataError(
-            f"{path}: holds no annotation of these traces; give the one made from the same traces"
-        )
-    return found
-
-
 def _pick_fixed(config: BuildSftConfig, grid: Sequence[float], renderings: RenderingSet) -> list[Pick]:
     picks = pick_fixed(
         renderings.by_trace,
@@ -260,8 +320,9 @@ def _pick_fixed(config: BuildSftConfig, grid: Sequence[float], renderings: Rende
     )
     if not picks:
         scarce = min(grid, key=renderings.n_usable)
-        faults = [(n, fault) for (fault, ratio), n in renderings.faults.items() if ratio == scarce]
-        reason = f", most fail {max(faults)[1]}" if faults else ""
+        faults = {name: renderings.faults[name, scarce] for name in FAULTS if renderings.faults[name, scarce]}
+        taken = [f"{name} took {faults[name]}" for name in sorted(faults, key=lambda name: -faults[name])]
+        reason = f": {', '.join(taken)}" if taken else ""
         raise StageError(
             f"no question is usable at {config.min_ratios or 'all'} ratios; ratio {scarce:g} has "
             f"{renderings.n_usable(scarce)} traces{reason}; loosen the filter, or set min_ratios"
@@ -270,7 +331,7 @@ def _pick_fixed(config: BuildSftConfig, grid: Sequence[float], renderings: Rende
 
 
 def _pick_policy(
-    config: BuildSftConfig, grid: Sequence[float], renderings: RenderingSet, difficulties: dict[str, float]
+    config: BuildSftConfig, grid: Sequence[float], renderings: RenderingSet, difficulties: Mapping[str, float]
 ) -> list[Pick]:
     if config.n_policy == 0:
         return []
@@ -292,15 +353,6 @@ def _pick_policy(
             "or leave the queue out with n_policy=0"
         )
     return picks
-
-
-def example_rows(rows: Sequence[Row]) -> list[Row]:
-    """The fixed rows of the first question that has most of them."""
-    by_problem: dict[str, list[Row]] = {}
-    for row in rows:
-        if row.example.queue == "fixed":
-            by_problem.setdefault(row.example.problem_id, []).append(row)
-    return max(by_problem.values(), key=len, default=[])
 
 
 def manifest_counts(card: dict[str, Any]) -> dict[str, int]:

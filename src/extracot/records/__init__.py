@@ -2,10 +2,12 @@
 
 from extracot.records.annotation import Annotation
 from extracot.records.budget import TeacherBudget
+from extracot.records.chat_example import ChatExample, Message
 from extracot.records.compression import Compression
 from extracot.records.outcome import Outcome
 from extracot.records.problem import Problem, load_problems, problem_id
 from extracot.records.record import Record
+from extracot.records.rejection import Rejection
 from extracot.records.score import Score
 from extracot.records.sft_example import SftExample
 from extracot.records.teacher_call import CallOutcome, TeacherCall
@@ -16,10 +18,13 @@ __all__ = [
     "Annotation",
     "BadTrace",
     "CallOutcome",
+    "ChatExample",
     "Compression",
+    "Message",
     "Outcome",
     "Problem",
     "Record",
+    "Rejection",
     "Score",
     "SftExample",
     "TeacherBudget",

@@ -63,6 +63,14 @@ def longest_run(tokens: Sequence[Hashable]) -> int:
     return loop.n_tokens if loop else min(1, len(tokens))
 
 
+def longest_repeats(tokens: Sequence[Hashable], period: int) -> int:
+    """How often one block of `period` tokens stands back to back at most; whole blocks, 0 for too few tokens."""
+    if len(tokens) < period:
+        return 0
+    matches = bytes(map(eq, tokens[period:], tokens))
+    return max(map(len, _RUN.findall(matches)), default=0) // period + 1
+
+
 def longest_loop(tokens: Sequence[Hashable], max_period: int, min_repeats: int) -> Loop | None:
     """The stretch with the most tokens that repeats one block at least `min_repeats` times; None without one.
 

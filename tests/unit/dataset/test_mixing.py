@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extracot.dataset.mixing import Pick, Queue, pick_fixed, pick_policy, sample_for_policy, write_example
+from extracot.dataset.mixing import (
+    Pick,
+    Queue,
+    pick_fixed,
+    pick_policy,
+    renders_alike,
+    sample_for_policy,
+    write_chat,
+    write_example,
+)
 from extracot.dataset.renderings import Rendering
 from extracot.models.prompts import PromptFormat, count_tokens
 from extracot.records.outcome import Outcome
@@ -23,7 +32,7 @@ GRID = (0.2, 0.5, 1.0)
 
 
 def usable(*ratios: float, broken: tuple[float, ...] = ()) -> dict[float, Rendering]:
-    return {ratio: Rendering(f"cot at {ratio}", ratio, keeps_chain=ratio not in broken) for ratio in ratios}
+    return {ratio: Rendering(None, ratio, 10, keeps_chain=ratio not in broken) for ratio in ratios}
 
 
 @given(
@@ -134,3 +143,25 @@ def test_an_answer_that_follows_the_tag_directly_gets_an_empty_line(
     row = write_example(Pick("t-1", "fixed", 1.0), trace, TRACE.cot, PromptFormat(), tiny_tokenizer)
     assert row.completion.endswith("</think>\n\nThe answer is \\boxed{9}.")
     assert row.completion.startswith("<COMP_100>\n<think>\nFirst, $ Gus = 4 $.")
+
+
+def test_the_turns_of_a_row_render_to_the_row(tiny_tokenizer: "PreTrainedTokenizerFast") -> None:
+    pick, prompt_format = Pick("t-1", "policy", 0.2), PromptFormat(system="Be brief.", instruction="Think.")
+    row = write_example(pick, TRACE, "$ Ola = 9 $.", prompt_format, tiny_tokenizer)
+    chat = write_chat(pick, TRACE, "$ Ola = 9 $.", prompt_format)
+    assert [message.role for message in [*chat.prompt, *chat.completion]] == ["system", "user", "assistant"]
+    assert chat.prompt[1].content == f"Think.\nHow many shells does Ola have? {POLICY_TOKEN}"
+    assert chat.completion[0].content == row.completion
+    assert (chat.id, chat.problem_id, chat.queue, chat.target_ratio) == ("t-1/policy/0.20", "p-1", "policy", 0.2)
+    assert renders_alike(chat, row, tiny_tokenizer)
+
+
+def test_a_template_that_takes_think_blocks_apart_is_found_out(tiny_tokenizer: "PreTrainedTokenizerFast") -> None:
+    row = write_example(Pick("t-1", "fixed", 0.2), TRACE, "$ Ola = 9 $.", PromptFormat(), tiny_tokenizer)
+    chat = write_chat(Pick("t-1", "fixed", 0.2), TRACE, "$ Ola = 9 $.", PromptFormat())
+    template = tiny_tokenizer.chat_template
+    assert isinstance(template, str)
+    tiny_tokenizer.chat_template = template.replace("message['content']", "message['content'].split('</think>')[-1]")
+    assert not renders_alike(chat, row, tiny_tokenizer)
+    tiny_tokenizer.chat_template = None
+    assert not renders_alike(chat, row, tiny_tokenizer)

@@ -15,9 +15,11 @@ from extracot.models.knob import Knob
 from extracot.models.load import load_tokenizer
 from extracot.models.prompts import PromptFormat, count_tokens
 from extracot.records.annotation import Annotation
+from extracot.records.chat_example import ChatExample
 from extracot.records.compression import Compression
 from extracot.records.outcome import Outcome
 from extracot.records.problem import Problem
+from extracot.records.rejection import Rejection
 from extracot.records.sft_example import SftExample
 from extracot.records.trace import Trace
 from extracot.text.control import POLICY_TOKEN, control_token
@@ -27,6 +29,8 @@ from extracot.toy.world import ToyProblem, sample_problems
 
 GRID = (0.1, 0.5, 1.0)
 N_PROBLEMS = 24
+FILTERS: dict[str, Any] = {"ratio_tolerance": 0.1, "max_evaluation_overlap": None}
+"""Every toy question is made of the same sentences."""
 
 
 def make_trace(number: int, problem: ToyProblem) -> Trace:
@@ -112,7 +116,7 @@ class Inputs:
         ]
         self.values: dict[str, Any] = {
             "model": str(model),
-            "filters": {"ratio_tolerance": 0.1},
+            "filters": dict(FILTERS),
             "seed": 1,
         }
 
@@ -227,6 +231,15 @@ def test_every_drop_is_on_the_card_and_in_the_manifest(inputs: Inputs, tmp_path:
     assert used.isdisjoint({traces[0].problem_id, leaked.problem_id})
     card = run_dir.records("card.md").read_text()
     assert "| not_correct | 1 |" in card and "## One question at every ratio" in card
+    assert f"- {leaked.id}: the question of {evaluation}: p" in card
+    rejections = list(read_records(run_dir.records("rejections.jsonl"), Rejection))
+    assert {row.trace_id: row.filter for row in rejections if row.target_ratio is None} == {
+        "t-0": "not_correct",
+        "t-2": "duplicate_question",
+        leaked.id: "in_evaluation_set",
+    }
+    dropped = [row for row in rejections if row.target_ratio is not None and row.filter == "ratio_off_target"]
+    assert len(dropped) == sum(manifest.counts[f"compression/ratio_off_target@{key}"] for key in ("0.10", "0.50"))
     assert run(config, run_dir) == manifest  # a finished run is left alone
 
 
@@ -249,7 +262,7 @@ def test_without_annotations_there_is_a_fixed_queue_only(inputs: Inputs) -> None
 
 
 def test_dropping_cut_chains_leaves_the_questions_that_fit(inputs: Inputs) -> None:
-    rows, _ = inputs.build(filters={"ratio_tolerance": 0.1, "chain_cut": "drop"})
+    rows, _ = inputs.build(filters={**FILTERS, "chain_cut": "drop"})
     kept, all_rows = {row.problem_id for row in rows if row.queue == "fixed"}, inputs.build("b")[0]
     assert kept < {row.problem_id for row in all_rows if row.queue == "fixed"}
 
@@ -266,9 +279,9 @@ def test_contradictions_with_the_model_are_refused(inputs: Inputs, tiny_model_di
 
 
 def test_a_set_that_cannot_be_built_says_which_filter_took_it(inputs: Inputs) -> None:
-    with pytest.raises(StageError, match="ratio 0.1 has 0 traces, most fail ratio_off_target"):
+    with pytest.raises(StageError, match="ratio 0.1 has 0 traces: ratio_off_target took 24"):
         inputs.build("a", filters={"ratio_tolerance": 0.0})
-    with pytest.raises(StageError, match="most fail too_short"):
+    with pytest.raises(StageError, match=r"of 24: too_short took 24 \(lower filters.min_think_tokens\)"):
         inputs.build("b", filters={"min_think_tokens": 4000})
 
 
@@ -287,3 +300,40 @@ def test_the_order_mixes_the_queues(inputs: Inputs) -> None:
     rows, _ = inputs.build()
     queues = [row.queue for row in rows]
     assert queues not in (sorted(queues), sorted(queues, reverse=True))
+
+
+def test_all_filters_that_took_a_set_are_named_with_what_helps(inputs: Inputs) -> None:
+    inputs.traces[0] = inputs.traces[0].model_copy(update={"outcome": Outcome.WRONG})
+    with pytest.raises(StageError, match=r"too_short took 23 \(.*\); not_correct took 1 \(give correct traces"):
+        inputs.build(filters={"min_think_tokens": 4000})
+
+
+def test_traces_are_chosen_evenly_over_lengths(inputs: Inputs) -> None:
+    tokenizer = load_tokenizer(inputs.values["model"])
+    lengths = sorted(count_tokens(tokenizer, trace.cot) for trace in inputs.traces)
+    bound = lengths[18]  # 18 are shorter
+    _, card = inputs.build(n_traces=8, length_bins=[bound])
+    assert card["n_traces_kept"] == 8 and card["dropped_traces"]["beyond_length_quota"] == 16
+    rejections = list(read_records(inputs.folder / "run/records/rejections.jsonl", Rejection))
+    gone = {row.trace_id for row in rejections if row.filter == "beyond_length_quota"}
+    left = [trace for trace in inputs.traces if trace.id not in gone]
+    assert sum(count_tokens(tokenizer, trace.cot) >= bound for trace in left) == 4
+
+
+def test_the_turns_are_the_rows_in_the_same_order_in_both_files(inputs: Inputs) -> None:
+    import pyarrow.parquet as pq
+
+    rows, card = inputs.build()
+    chats = list(read_records(inputs.folder / "run/records/chat.jsonl", ChatExample))
+    assert [chat.id for chat in chats] == [row.id for row in rows]
+    assert pq.read_table(inputs.folder / "run/records/chat.parquet").to_pylist() == [c.model_dump() for c in chats]
+    assert [chat.completion[0].content for chat in chats] == [row.completion for row in rows]
+    assert card["chat_renders_alike"]
+
+
+def test_nothing_but_the_records_is_left_behind(inputs: Inputs) -> None:
+    inputs.build()
+    names = {path.name for path in (inputs.folder / "run/records").iterdir()}
+    assert names == {
+        "sft.jsonl", "chat.jsonl", "chat.parquet", "rejections.jsonl", "card.json", "card.md", "card.svg",
+    }  # fmt: skip

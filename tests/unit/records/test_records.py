@@ -11,10 +11,13 @@ from extracot.io.jsonl import read_records
 from extracot.records import (
     Annotation,
     CallOutcome,
+    ChatExample,
     Compression,
+    Message,
     Outcome,
     Problem,
     Record,
+    Rejection,
     Score,
     SftExample,
     TeacherBudget,
@@ -66,6 +69,15 @@ COMPRESSION = Compression(
 UNIT_SCORES = UnitScores(
     trace_id="t-1", scorer="slice", spans=[(0, 12), (12, 17)], scores=[1.0, -0.5], outcome="ok", error=None
 )
+CHAT_EXAMPLE = ChatExample(
+    id="s-1",
+    problem_id="p-1",
+    queue="policy",
+    target_ratio=0.2,
+    prompt=[Message(role="user", content="<COMP_POLICY>")],
+    completion=[Message(role="assistant", content="<COMP_20>")],
+)
+REJECTION = Rejection(trace_id="t-1", target_ratio=None, filter="too_long", detail="9 tokens, more than 8")
 SFT_EXAMPLE = SftExample(
     id="s-1",
     problem_id="p-1",
@@ -120,7 +132,8 @@ CALL = TeacherCall(
     n_completion_tokens=10,
     price=None,
 )
-RECORDS = [PROBLEM, TRACE, ANNOTATION, CALL, COMPRESSION, UNIT_SCORES, SFT_EXAMPLE, BUDGET, SCORE]
+RECORDS = [PROBLEM, TRACE, ANNOTATION, CALL, COMPRESSION, UNIT_SCORES, SFT_EXAMPLE, CHAT_EXAMPLE, REJECTION]
+RECORDS += [BUDGET, SCORE]
 
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda record: type(record).__name__)
@@ -171,6 +184,8 @@ def test_formats_are_all_different() -> None:
         (SCORE, {"outcome": "maybe"}),
         (SCORE, {"mode": "auto"}),
         (SFT_EXAMPLE, {"queue": "other"}),
+        (CHAT_EXAMPLE, {"prompt": [{"role": "other", "content": ""}]}),
+        (REJECTION, {"target_ratio": 0}),
     ],
 )
 def test_a_record_that_contradicts_itself_is_refused(record: Record, change: dict[str, Any]) -> None:
