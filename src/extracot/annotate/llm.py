@@ -135,6 +135,8 @@ class LlmAnnotator:
             if reading.outcome is CallOutcome.OK:
                 return reading.keep
             self._service.check(reply)
+            if reply.status == 200:
+                self._service.count_answer()
             is_service = reading.outcome in _SERVICE_FAILURES
             reads_badly = not is_service
             if not may_pass(reply):

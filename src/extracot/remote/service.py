@@ -60,9 +60,6 @@ class Service:
         Raises:
             StageError: the key or the model is refused, or the server asks for more patience than there is.
         """
-        if reply.status == 200:
-            with self._lock:
-                self._n_failed_in_a_row = 0
         if reply.status in (401, 403):
             raise StageError(f"{self.url} refuses the key: {reply.error}; {self._key_hint}")
         if reply.status == 402:
@@ -77,6 +74,11 @@ class Service:
                 f"{self.url} asks to wait {reply.retry_after_s:.0f} s, longer than {self._section}.max_wait_s: "
                 f"{reply.error}; --resume then"
             )
+
+    def count_answer(self) -> None:
+        """The server answers."""
+        with self._lock:
+            self._n_failed_in_a_row = 0
 
     def count_failure(self, error: str | None) -> None:
         """One more thing failed for good for want of an answer.
