@@ -15,6 +15,7 @@ FLOORS = {
     "text": 1,
     "io": 1,
     "records": 2,
+    "remote": 2,
     "grading": 3,
     "toy": 4,
     "models": 4,

@@ -1,29 +1,21 @@
 """What the `annotate` stage can be told."""
 
-import re
-from typing import Any, Final, Literal, Self
-from urllib.parse import urlsplit
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from extracot.errors import ConfigError
 from extracot.io.config import StageConfig, looks_like_path
 from extracot.models.prompts import PromptFormat
+from extracot.remote.config import EndpointConfig
 
-_VARIABLE_NAME: Final = re.compile(r"[A-Z_][A-Z0-9_]{0,63}")
 
+class LlmConfig(EndpointConfig):
+    """For `annotator: llm`, the teacher and how it is asked. Whatever names no source is ours; the numbers of
+    attempts and seconds waited are those of the release."""
 
-class LlmConfig(BaseModel):
-    """For `annotator: llm`, the teacher and how it is asked. Whatever names no source is ours."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
-
-    base_url: str
-    """Of an OpenAI-compatible server, up to and without `/chat/completions`, as in `http://127.0.0.1:8000/v1`."""
     model: str = Field(min_length=1)
     """As the server calls it."""
-    api_key_env: str | None = None
-    """Name of the environment variable that holds the key, never the key; null sends none."""
     structured: Literal["auto", "json_schema", "none"] = "auto"
     """Whether to ask for the reply's JSON schema (`response_format`); auto asks, and does without where the server
     refuses it. Replies are read tolerantly in any case."""
@@ -33,8 +25,6 @@ class LlmConfig(BaseModel):
     """Of first requests; null leaves it to the server. 0 as in the authors' release."""
     retry_temperature: float = Field(default=0.5, ge=0)
     """At least this, once a reply could not be used: asked the same at 0, a model says the same."""
-    extra_body: dict[str, Any] = {}
-    """Laid over every request; null takes a key out: `{max_tokens: null, max_completion_tokens: 4096}`. No keys."""
     chunk_units: int = Field(default=200, ge=1)
     """Most units in one request."""
     chunk_chars: int = Field(default=8000, ge=1)
@@ -42,41 +32,16 @@ class LlmConfig(BaseModel):
     teacher see what is used later."""
     concurrency: int = Field(default=8, ge=1, le=256)
     """Chains of thought that are asked about at once; changes speed, not records. The release takes 32."""
-    requests_per_minute: float | None = Field(default=None, gt=0)
-    """Of all threads together, evenly spaced; null does not limit."""
-    timeout_s: float = Field(default=120.0, gt=0)
-    """Of one request."""
-    max_attempts: int = Field(default=5, ge=1)
-    """Per request, the first included; as in the release."""
-    first_wait_s: float = Field(default=1.0, ge=0)
-    """Longest wait behind a first failure, doubled behind each further one; as in the release."""
-    max_wait_s: float = Field(default=120.0, ge=0)
-    """No wait is longer; a server that asks for more stops the run, which then can be resumed."""
-    stop_after_failures: int = Field(default=20, ge=1)
-    """Stop the run once so many chains of thought in a row failed for want of an answer from the server."""
     prompt_price_per_million: float | None = Field(default=None, ge=0)
     """Price of a million prompt tokens, in any currency; null reckons no costs."""
     completion_price_per_million: float | None = Field(default=None, ge=0)
     """Price of a million completion tokens, in the same currency."""
 
-    def find_fault(self) -> str | None:
-        """What is wrong with the values together, or None. Repeats none of them: one may be a secret by mistake."""
-        if self.api_key_env is not None and not _VARIABLE_NAME.fullmatch(self.api_key_env):
-            return (
-                "llm.api_key_env is the NAME of an environment variable, in capitals, as in OPENAI_API_KEY; "
-                "put the key into that variable, not into the config"
-            )
-        url = urlsplit(self.base_url)
-        if url.scheme not in ("http", "https") or not url.netloc or "@" in url.netloc or url.query or url.fragment:
-            return (
-                "llm.base_url must look like https://host/v1: http or https, without user, password or query; "
-                "a key goes into the variable that llm.api_key_env names"
-            )
-        if url.path.rstrip("/").endswith("/completions"):
-            return "llm.base_url ends too late: leave out /chat/completions, as in https://host/v1"
+    def find_fault(self, section: str) -> str | None:
+        """See `EndpointConfig.find_fault`."""
         if (self.prompt_price_per_million is None) != (self.completion_price_per_million is None):
-            return "llm: give both prices per million or none; a free one is 0"
-        return None
+            return f"{section}: give both prices per million or none; a free one is 0"
+        return super().find_fault(section)
 
 
 class AnnotateConfig(StageConfig):
@@ -138,7 +103,7 @@ class AnnotateConfig(StageConfig):
         if self.annotator != "llm" and self.llm is not None:
             raise ConfigError(f"annotator {self.annotator} asks no teacher; drop llm, or set annotator=llm")
         # Here and not in a validator of LlmConfig, whose errors would be shown with the values that it was given.
-        fault = self.llm.find_fault() if self.llm is not None else None
+        fault = self.llm.find_fault("llm") if self.llm is not None else None
         if fault is not None:
             raise ConfigError(fault)
         return self

@@ -9,7 +9,6 @@ Source: METHOD section 2.2, where the paper asks GPT-4o; the prompt and everythi
 Not covered: a reply that keeps everything, or the wrong things, in good form. Look at `needed_units` in the manifest.
 """
 
-import random
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,21 +16,20 @@ from typing import Any, Final, Literal
 
 from extracot.annotate.annotator import Graded, concluded_answer
 from extracot.annotate.calls import CallLedger
-from extracot.annotate.chat import ChatEndpoint, ChatReply, request_body
+from extracot.annotate.chat import ChatReply, read_completion, request_body
 from extracot.annotate.chunks import chunk_units
-from extracot.annotate.pacing import Pacer, backoff_s
 from extracot.annotate.reply import Reading, read_reply
 from extracot.annotate.teacher_prompt import REPLY_SCHEMA, build_messages, messages_digest
-from extracot.errors import DataError, StageError
+from extracot.errors import DataError
 from extracot.records.teacher_call import CallOutcome, TeacherCall
 from extracot.records.trace import Trace
+from extracot.remote.endpoint import Reply
+from extracot.remote.service import Service, may_pass
 from extracot.text.slicing import tiered_importance
 from extracot.text.statements import read_statements
 from extracot.text.units import segment
 
 _SCHEMA_REFUSED: Final = frozenset({400, 415, 422, 501})
-_TRY_AGAIN: Final = frozenset({408, 409, 425, 429})
-"""Statuses below 500 that may pass; other ones would come again."""
 _SERVICE_FAILURES: Final = frozenset({CallOutcome.TIMEOUT, CallOutcome.UNREACHABLE, CallOutcome.HTTP_ERROR})
 
 
@@ -48,9 +46,6 @@ class AskSettings:
     chunk_units: int
     chunk_chars: int
     max_attempts: int
-    first_wait_s: float
-    max_wait_s: float
-    stop_after_failures: int
     prices_per_million: tuple[float, float] | None
     """Of prompt and completion tokens."""
 
@@ -72,35 +67,24 @@ class LlmAnnotator:
 
     def __init__(
         self,
-        endpoint: ChatEndpoint,
+        service: Service,
         settings: AskSettings,
         ledger: CallLedger,
-        pacer: Pacer,
         *,
         prose: Literal["word", "clause"],
         n_at_once: int,
-        key_hint: str,
         log: Callable[[str], None],
     ) -> None:
-        """Take everything ready-made.
-
-        Args:
-            key_hint: what to do about a key that is refused, as the end of a sentence.
-            log: told once that the server takes no schema.
-        """
+        """Take everything ready-made; `log` is told once that the server takes no schema."""
         self.name = f"llm:{settings.model}"
         self.n_at_once = n_at_once
-        self._endpoint = endpoint
+        self._service = service
         self._settings = settings
         self._ledger = ledger
-        self._pacer = pacer
         self._prose: Literal["word", "clause"] = prose
-        self._key_hint = key_hint
         self._log = log
-        self._jitter = random.Random(0)  # spreads waits; results do not depend on it
         self._lock = threading.Lock()
         self._takes_schema: bool | None = {"json_schema": True, "none": False}.get(settings.structured)
-        self._n_failed_in_a_row = 0
 
     def annotate(self, trace: Trace) -> Graded:
         """Grade one trace, chunk after chunk.
@@ -133,7 +117,7 @@ class LlmAnnotator:
 
     def stop(self) -> None:
         """See `Annotator.stop`."""
-        self._pacer.stop()
+        self._service.stop()
 
     def _ask(self, question: _Question) -> Sequence[tuple[int, int]]:
         """The ranges that the teacher keeps of one chunk; from an earlier attempt of the run if it is known."""
@@ -150,22 +134,24 @@ class LlmAnnotator:
             reply, reading, n_requests = self._request(question, temperature, n_requests)
             if reading.outcome is CallOutcome.OK:
                 return reading.keep
-            self._check_service(reply)
+            self._service.check(reply)
+            if reply.status == 200:
+                self._service.count_answer()
             is_service = reading.outcome in _SERVICE_FAILURES
             reads_badly = not is_service
-            if is_service and reply.status is not None and not _may_pass(reply.status):
+            if not may_pass(reply):
                 break
             if attempt < settings.max_attempts:
-                self._wait(reply, attempt)
+                self._service.wait(reply, attempt)
         if is_service:
-            self._count_failure(reading)
+            self._service.count_failure(reading.error)
         part = f"part {question.chunk + 1} of {question.n_chunks}: " if question.n_chunks > 1 else ""
         times = "request" if n_requests == 1 else "requests"
         raise DataError(f"{part}{reading.error} ({n_requests} {times}, the last: {reading.outcome})")
 
     def _request(
         self, question: _Question, temperature: float | None, n_requests: int
-    ) -> tuple[ChatReply, Reading, int]:
+    ) -> tuple[Reply, Reading, int]:
         """One attempt: one request, or two where the first shows that the server takes no schema."""
         takes_schema = self._takes_schema
         reply, reading = self._send(question, temperature, takes_schema is not False, n_requests + 1)
@@ -186,7 +172,7 @@ class LlmAnnotator:
 
     def _send(
         self, question: _Question, temperature: float | None, with_schema: bool, number: int
-    ) -> tuple[ChatReply, Reading]:
+    ) -> tuple[Reply, Reading]:
         """Send one request when it is this thread's turn, read the reply and enter both in the ledger."""
         settings = self._settings
         body = request_body(
@@ -197,12 +183,12 @@ class LlmAnnotator:
             schema=REPLY_SCHEMA if with_schema else None,
             extra=settings.extra_body,
         )
-        self._pacer.wait_turn()
-        reply = self._endpoint.send(body)
-        if reply.outcome is CallOutcome.OK:
-            reading = read_reply(reply.text, question.allowed)
+        reply = self._service.send(body)
+        completion = read_completion(reply)
+        if completion.outcome is CallOutcome.OK:
+            reading = read_reply(completion.text, question.allowed)
         else:
-            reading = Reading(reply.outcome, error=reply.error)
+            reading = Reading(completion.outcome, error=completion.error)
         self._ledger.add(
             TeacherCall(
                 trace_id=question.trace_id,
@@ -216,58 +202,16 @@ class LlmAnnotator:
                 keep=list(reading.keep),
                 n_outside=reading.n_outside,
                 latency_s=round(reply.latency_s, 4),
-                n_prompt_tokens=reply.n_prompt_tokens,
-                n_completion_tokens=reply.n_completion_tokens,
-                price=price_of(reply, settings.prices_per_million),
+                n_prompt_tokens=completion.n_prompt_tokens,
+                n_completion_tokens=completion.n_completion_tokens,
+                price=price_of(completion, settings.prices_per_million),
             )
         )
         return reply, reading
 
-    def _check_service(self, reply: ChatReply) -> None:
-        """Stop the run (StageError) where every other trace would meet the same."""
-        if reply.status == 200:
-            with self._lock:
-                self._n_failed_in_a_row = 0
-        url = self._endpoint.url
-        if reply.status in (401, 403):
-            raise StageError(f"{url} refuses the key: {reply.error}; {self._key_hint}")
-        if reply.status == 402:
-            raise StageError(f"{url} wants to be paid: {reply.error}; top up the account, then --resume")
-        if reply.status == 404:
-            raise StageError(
-                f"{url} is not there, or has no model {self._settings.model}: {reply.error}; "
-                "correct llm.base_url or llm.model"
-            )
-        if reply.retry_after_s is not None and reply.retry_after_s > self._settings.max_wait_s:
-            raise StageError(
-                f"{url} asks to wait {reply.retry_after_s:.0f} s, longer than llm.max_wait_s: {reply.error}; "
-                "--resume then"
-            )
 
-    def _count_failure(self, reading: Reading) -> None:
-        with self._lock:
-            self._n_failed_in_a_row += 1
-            n_failed = self._n_failed_in_a_row
-        if n_failed >= self._settings.stop_after_failures:
-            raise StageError(
-                f"{self._endpoint.url} failed {n_failed} chains of thought in a row, the last with: "
-                f"{reading.error}; see that the server answers, then --resume"
-            )
-
-    def _wait(self, reply: ChatReply, attempt: int) -> None:
-        wait_s = backoff_s(attempt, self._settings.first_wait_s, self._settings.max_wait_s, self._jitter)
-        if reply.retry_after_s is not None:
-            self._pacer.pause(reply.retry_after_s)
-            wait_s = max(wait_s, reply.retry_after_s)
-        self._pacer.sleep(wait_s)
-
-
-def price_of(reply: ChatReply, per_million: tuple[float, float] | None) -> float | None:
-    """What one reply cost; None without prices, or where the server did not count."""
-    if per_million is None or reply.n_prompt_tokens is None or reply.n_completion_tokens is None:
+def price_of(completion: ChatReply, per_million: tuple[float, float] | None) -> float | None:
+    """What one completion cost; None without prices, or where the server did not count."""
+    if per_million is None or completion.n_prompt_tokens is None or completion.n_completion_tokens is None:
         return None
-    return (per_million[0] * reply.n_prompt_tokens + per_million[1] * reply.n_completion_tokens) / 1e6
-
-
-def _may_pass(status: int) -> bool:
-    return status >= 500 or status in _TRY_AGAIN
+    return (per_million[0] * completion.n_prompt_tokens + per_million[1] * completion.n_completion_tokens) / 1e6

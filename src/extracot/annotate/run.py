@@ -1,6 +1,5 @@
 """The `annotate` stage: one annotation per trace, in the order of the traces, resumable by trace id."""
 
-import os
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -11,17 +10,16 @@ from typing import Literal
 
 from extracot.annotate.annotator import Annotator, SliceAnnotator
 from extracot.annotate.calls import CallLedger
-from extracot.annotate.chat import ChatEndpoint
 from extracot.annotate.config import AnnotateConfig, LlmConfig
-from extracot.annotate.in_order import map_in_order
 from extracot.annotate.llm import AskSettings, LlmAnnotator
-from extracot.annotate.pacing import Pacer
-from extracot.errors import ConfigError, DataError, UsageError
+from extracot.errors import DataError, UsageError
 from extracot.io.jsonl import JsonlWriter, read_records
 from extracot.io.manifest import Manifest
 from extracot.io.run_directory import RunDirectory
 from extracot.records.annotation import Annotation
 from extracot.records.trace import Trace, iterate_traces
+from extracot.remote.in_order import map_in_order
+from extracot.remote.service import Service
 from extracot.text.slicing import NEEDED
 
 RECORDS = "annotations.jsonl"
@@ -48,7 +46,7 @@ def run(config: AnnotateConfig, run_dir: RunDirectory) -> Manifest:
     ledger: CallLedger | None = None
     with ExitStack() as stack:
         if config.llm is not None:
-            read_key(config.llm)  # before anything is written
+            config.llm.read_key("llm")  # before anything is written
             ledger = stack.enter_context(CallLedger(run_dir.records(CALLS)))
         annotator = load_annotator(config, ledger, run_dir.log)
         stack.callback(annotator.stop)
@@ -128,7 +126,7 @@ def _load_llm(
 ) -> Annotator:
     prompt_price, completion_price = llm.prompt_price_per_million, llm.completion_price_per_million
     return LlmAnnotator(
-        ChatEndpoint(f"{llm.base_url.rstrip('/')}/chat/completions", read_key(llm), llm.timeout_s),
+        Service(llm, "chat/completions", model=llm.model, section="llm", asked_for="chains of thought"),
         AskSettings(
             model=llm.model,
             structured=llm.structured,
@@ -139,41 +137,15 @@ def _load_llm(
             chunk_units=llm.chunk_units,
             chunk_chars=llm.chunk_chars,
             max_attempts=llm.max_attempts,
-            first_wait_s=llm.first_wait_s,
-            max_wait_s=llm.max_wait_s,
-            stop_after_failures=llm.stop_after_failures,
             prices_per_million=None
             if prompt_price is None or completion_price is None
             else (prompt_price, completion_price),
         ),
         ledger,
-        Pacer(llm.requests_per_minute),
         prose=prose,
         n_at_once=llm.concurrency,
-        key_hint=f"put a valid one into {llm.api_key_env}, then --resume"
-        if llm.api_key_env is not None
-        else "name the variable that holds it with --set llm.api_key_env=NAME",
         log=log,
     )
-
-
-def read_key(llm: LlmConfig) -> str | None:
-    """The key, from the environment variable that the config names; None where it names none.
-
-    Raises:
-        ConfigError: the variable is not set, empty, or holds what no HTTP header can.
-    """
-    if llm.api_key_env is None:
-        return None
-    key = os.environ.get(llm.api_key_env, "").strip()
-    if not key:
-        raise ConfigError(
-            f"llm.api_key_env names {llm.api_key_env}, which is not set; export it, "
-            "or set llm.api_key_env=null for a server without keys"
-        )
-    if not (key.isascii() and key.isprintable()):
-        raise ConfigError(f"the key in {llm.api_key_env} has characters that no key has; export it again")
-    return key
 
 
 def annotate_trace(annotator: Annotator, trace: Trace) -> tuple[Annotation, int]:

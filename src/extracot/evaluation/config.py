@@ -5,7 +5,8 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from extracot.generate.backend import Sampling
-from extracot.io.config import StageConfig
+from extracot.generate.backend_config import CompletionsConfig, ServerConfig
+from extracot.io.config import looks_like_path
 from extracot.models.prompts import PromptFormat
 from extracot.text.control import control_token
 
@@ -39,6 +40,8 @@ class ArmConfig(BaseModel):
     modes: tuple[Asked, ...] | None = Field(default=None, min_length=1)
     """Any of "base", ratios of its grid, and "policy". None: every ratio and "policy"; "base" for a model
     without control tokens."""
+    server: ServerConfig | None = None
+    """For `backend: openai`, the server that has this model; None for the one of all."""
 
     @field_validator("modes")
     @classmethod
@@ -51,7 +54,7 @@ class ArmConfig(BaseModel):
         return modes
 
 
-class EvaluateConfig(StageConfig):
+class EvaluateConfig(CompletionsConfig):
     """Which models answer which problems at which budgets, all decoded alike."""
 
     problems: str
@@ -68,7 +71,8 @@ class EvaluateConfig(StageConfig):
     samples_per_problem: int = Field(default=1, ge=1)
     """Completions per problem and mode."""
     batch_size: int = Field(default=128, ge=1)
-    """Prompts side by side, and the most that a kill can lose. A large model wants fewer."""
+    """Prompts side by side, and the most that a kill can lose. A large model wants fewer; a server wants several times
+    its `concurrency`."""
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Of the weights in memory; bfloat16 is for GPUs, on most CPUs it is far slower."""
     limit: int | None = Field(default=None, ge=1)
@@ -85,4 +89,15 @@ class EvaluateConfig(StageConfig):
             raise ValueError(
                 "samples_per_problem > 1 repeats one greedy completion; set sampling.temperature above 0"
             )
+        for arm in self.arms:
+            if arm.server is not None and self.backend != "openai":
+                raise ValueError(f"arm {arm.name!r} has a server; set backend=openai, or drop it")
+            fault = arm.server.find_fault("server") if arm.server is not None else None
+            if fault is not None:
+                raise ValueError(f"arm {arm.name!r}: {fault}")
         return self
+
+    def input_paths(self) -> list[str]:
+        """See `CompletionsConfig.input_paths`."""
+        named = [self.problems, self.base_model, *(arm.model for arm in self.arms)]
+        return [value for value in named if looks_like_path(value)]

@@ -17,11 +17,13 @@ from extracot.evaluation.metrics import RowKey, accuracy
 from extracot.evaluation.scoring import make_score
 from extracot.evaluation.table import describe_mode, percent
 from extracot.generate.backend import Backend, Sampling, request_seed
+from extracot.generate.backend_config import ServerConfig
 from extracot.grading.grader import Grader
 from extracot.io.jsonl import JsonlWriter, read_records
 from extracot.models.prompts import PromptFormat
 from extracot.records.problem import Problem
 from extracot.records.score import Score
+from extracot.text.durations import format_duration
 
 
 class Respondent(Protocol):
@@ -56,6 +58,8 @@ class Arm:
     model: str
     prompt_format: PromptFormat
     modes: Sequence[ArmMode]
+    server: ServerConfig | None = None
+    """Its own server, where it has one."""
 
 
 def score_arms(
@@ -65,7 +69,7 @@ def score_arms(
     n_samples: int,
     batch_size: int,
     scores_path: Path,
-    open_model: Callable[[str], Respondent],
+    open_model: Callable[[Arm], Respondent],
     log: Callable[[str], None],
 ) -> None:
     """Append every score that is not yet in the file at `scores_path`.
@@ -77,7 +81,7 @@ def score_arms(
         n_samples: completions per problem and mode.
         batch_size: completions that are generated, graded and written together (at least one problem's).
         scores_path: read first, then appended to.
-        open_model: loads a model by name; called only for arms that still owe scores.
+        open_model: loads the model of an arm, or finds its server; called only for arms that still owe scores.
         log: told of every batch and every finished mode.
     """
     with Grader() as grader, _ScoreFile(scores_path) as score_file:
@@ -87,7 +91,7 @@ def score_arms(
                 # Opened in the call, so that one model is gone before the next is loaded.
                 _score_arm(
                     arm,
-                    open_model(arm.model),
+                    open_model(arm),
                     problems,
                     sampling,
                     n_samples,
@@ -122,10 +126,12 @@ def _score_arm(
             scores = _score_batch(arm.prompt_format, mode, batch, sampling, n_samples, respondent, grader)
             score_file.add(scores)
             new.extend(scores)
+            n_done, elapsed_s = start + len(batch), time.perf_counter() - started
             log(
-                f"{name}: {start + len(batch)}/{len(owed)} problems, {percent(accuracy(new))} % correct, "
+                f"{name}: {n_done}/{len(owed)} problems, {percent(accuracy(new))} % correct, "
                 f"{sum(score.n_think_tokens for score in new) / len(new):.1f} think tokens, "
-                f"{sum(score.n_tokens for score in new) / (time.perf_counter() - started):.0f} tokens/s"
+                f"{sum(score.n_tokens for score in new) / elapsed_s:.0f} tokens/s, "
+                f"{format_duration(elapsed_s / n_done * (len(owed) - n_done))} left"
             )
 
 

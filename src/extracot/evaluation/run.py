@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 from extracot.errors import ConfigError
 from extracot.evaluation.config import BASE_ARM, ArmConfig, Asked, EvaluateConfig
@@ -11,13 +10,13 @@ from extracot.evaluation.loop import Arm, ArmMode, score_arms
 from extracot.evaluation.metrics import RowKey, RowMetrics, group_rows, row_metrics
 from extracot.evaluation.table import describe_mode, render_plain
 from extracot.generate.backend import Backend
-from extracot.generate.transformers_backend import TransformersBackend
+from extracot.generate.factory import open_backend, render_prompt, tokens_counted_by
 from extracot.io.jsonl import read_records
 from extracot.io.manifest import Manifest
 from extracot.io.run_directory import RunDirectory
 from extracot.models.control import control_token_ids
 from extracot.models.knob import Knob
-from extracot.models.load import load_causal_lm, load_tokenizer, resolve_model
+from extracot.models.load import load_tokenizer, resolve_model
 from extracot.models.prompts import PromptFormat, count_tokens
 from extracot.records.score import Score
 from extracot.text.control import POLICY_TOKEN, control_token
@@ -31,6 +30,7 @@ def run(config: EvaluateConfig, run_dir: RunDirectory) -> Manifest:
         ConfigError: a mode that a model was not prepared for.
         ModelError: no such model, or one whose vocabulary lacks a control token.
         UsageError: prompt and token limit do not fit a model, or a toy spec that does not parse.
+        MissingExtraError, StageError: as `open_backend` and `Backend.generate`.
         DataError, MissingFileError: problems that cannot be read.
     """
     if run_dir.is_complete:
@@ -42,7 +42,8 @@ def run(config: EvaluateConfig, run_dir: RunDirectory) -> Manifest:
     n_modes = sum(len(arm.modes) for arm in arms)
     run_dir.log(
         f"evaluate: {len(problems)} problems x {config.samples_per_problem}, "
-        f"{n_modes} modes of {len(arms)} arms"
+        f"{n_modes} modes of {len(arms)} arms; "
+        f"tokens counted by {' and '.join(sorted({tokens_counted_by(config, arm.server) for arm in arms}))}"
     )
     if len({arm.prompt_format for arm in arms}) > 1:
         run_dir.log("evaluate: the arms are prompted differently; set prompt_format to prompt them alike")
@@ -54,7 +55,7 @@ def run(config: EvaluateConfig, run_dir: RunDirectory) -> Manifest:
         config.samples_per_problem,
         config.batch_size,
         path,
-        lambda name: _LocalModel(name, config.dtype, config.batch_size),
+        lambda arm: _Respondent(config, arm),
         run_dir.log,
     )
     scores = list(read_records(path, Score))
@@ -100,21 +101,28 @@ def resolve_arms(config: EvaluateConfig) -> list[Arm]:
         knob = knobs[arm.name]
         own_format = default_format if knob is None else knob.prompt_format
         modes = [_arm_mode(arm.name, asked) for asked in _asked_modes(arm, knob)]
-        arms.append(Arm(arm.name, arm.model, config.prompt_format or own_format, modes))
+        arms.append(Arm(arm.name, arm.model, config.prompt_format or own_format, modes, arm.server))
     return arms
 
 
-class _LocalModel:
-    """A model in this process."""
+class _Respondent:
+    """The model of one arm, in this process or behind a server."""
 
-    def __init__(self, name: str, dtype: Literal["float32", "bfloat16"], batch_size: int) -> None:
-        self._tokenizer = load_tokenizer(name)
-        self.backend: Backend = TransformersBackend(
-            load_causal_lm(name, dtype=dtype), self._tokenizer, batch_size
+    def __init__(self, config: EvaluateConfig, arm: Arm) -> None:
+        self._config = config
+        self._server = arm.server
+        self._tokenizer = load_tokenizer(arm.model)
+        self.backend: Backend = open_backend(
+            config,
+            arm.model,
+            self._tokenizer,
+            dtype=config.dtype,
+            batch_size=config.batch_size,
+            server=arm.server,
         )
 
     def render(self, prompt_format: PromptFormat, question: str, control: str | None) -> str:
-        return prompt_format.render(self._tokenizer, question, control)
+        return render_prompt(self._config, self._tokenizer, prompt_format, question, control, self._server)
 
     def count_tokens(self, text: str) -> int:
         return count_tokens(self._tokenizer, text)

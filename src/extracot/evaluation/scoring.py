@@ -9,17 +9,12 @@ from extracot.records.outcome import Outcome
 from extracot.records.problem import Problem
 from extracot.records.score import Score
 from extracot.text.control import parse_control_token
-from extracot.text.think import THINK_START, ThinkSplit, split_response
+from extracot.text.think import ThinkSplit, split_response, with_opened_think
 
 
 def split_completion(prompt: str, text: str) -> ThinkSplit:
-    """Take a completion apart, also one whose think block was opened by the prompt's template.
-
-    Without this, a run-away inside such a block has no tag at all and would count as 0 think tokens.
-    """
-    if prompt.rstrip().endswith(THINK_START):
-        return split_response(f"{THINK_START}\n{text}")
-    return split_response(text)
+    """Take a completion apart, also one whose think block was opened by the prompt's template."""
+    return split_response(with_opened_think(prompt, text))
 
 
 def make_score(

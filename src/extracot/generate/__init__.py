@@ -1,1 +1,1 @@
-"""Completions for prompts: one `Backend` protocol with two implementations, and the generate stage."""
+"""Completions for prompts: one `Backend` protocol with four implementations, and the generate stage."""

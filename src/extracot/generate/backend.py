@@ -1,6 +1,7 @@
 """What every source of completions offers: prompts in, completions out, in order.
 
-A backend takes rendered prompts, so it knows nothing of chat templates, control tokens or problems.
+A backend takes prompts that were rendered for it (`factory.render_prompt`), so it knows nothing of control tokens or
+problems.
 """
 
 import hashlib
@@ -12,7 +13,10 @@ from typing import Protocol
 from pydantic import BaseModel, ConfigDict, Field
 
 OnDone = Callable[[int, "Generation"], None]
-"""Called with a prompt's index and its completion as soon as its batch is done, in any order."""
+"""Called with a prompt's index and its completion as soon as it is there, in any order, by the calling thread."""
+
+OnFailed = Callable[[int, "FailedRequest"], None]
+"""Called with a prompt's index and what became of it instead of a completion, likewise."""
 
 
 class Sampling(BaseModel):
@@ -37,11 +41,23 @@ class Generation:
     text: str
     """Without the end-of-sequence token; control tokens and think tags are kept."""
     token_ids: list[int]
-    """Everything generated, the end-of-sequence token included where there is one."""
+    """Everything generated, the end-of-sequence token included where there is one; for a server that tells no ids, the
+    text's in the local tokenizer, plus one for the end (`factory.tokens_counted_by`)."""
     is_truncated: bool
     """The token limit came before an end-of-sequence token."""
     latency_s: float
-    """Seconds from the start of its batch to its last token; alone in its batch, a request's own latency."""
+    """Seconds from the start of its batch to its last token; alone in its batch, or behind a server, a request's own
+    latency."""
+
+
+@dataclass(frozen=True, slots=True)
+class FailedRequest:
+    """Why there is no completion."""
+
+    error: str
+    """One line."""
+    is_refusal: bool
+    """The server would refuse this prompt again; else it did not answer usefully and may do so another time."""
 
 
 class Backend(Protocol):
@@ -53,6 +69,7 @@ class Backend(Protocol):
         sampling: Sampling,
         on_done: OnDone | None = None,
         seeds: Sequence[int] | None = None,
+        on_failed: OnFailed | None = None,
     ) -> list[Generation]:
         """One completion per prompt, in the order of the prompts.
 
@@ -61,6 +78,11 @@ class Backend(Protocol):
             sampling: the same for all of them.
             on_done: told of every completion as soon as it is there.
             seeds: one per prompt; default `request_seeds(prompts, sampling.seed)`.
+            on_failed: told of every prompt that comes to nothing, which the list then leaves out; models in this
+                process have no such prompts.
+
+        Raises:
+            StageError: a prompt that comes to nothing, without `on_failed`; a server that no prompt can be sent to.
         """
         ...
 

@@ -5,7 +5,7 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 
 from extracot.errors import UsageError
-from extracot.generate.backend import Generation, OnDone, Sampling
+from extracot.generate.backend import Generation, OnDone, OnFailed, Sampling
 
 
 class ScriptedBackend:
@@ -24,6 +24,7 @@ class ScriptedBackend:
         sampling: Sampling,
         on_done: OnDone | None = None,
         seeds: Sequence[int] | None = None,
+        on_failed: OnFailed | None = None,
     ) -> list[Generation]:
         """See `Backend.generate`; temperature and seeds have no effect.
 

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from extracot.errors import UsageError
-from extracot.generate.backend import Generation, OnDone, Sampling, request_seeds
+from extracot.generate.backend import Generation, OnDone, OnFailed, Sampling, request_seeds
 from extracot.generate.decoding import DecodedRow, decode_batch
+from extracot.generate.tokens import completion_text, stop_tokens
 
 
 class TransformersBackend:
@@ -29,10 +30,10 @@ class TransformersBackend:
         self._model = model
         self._tokenizer = tokenizer
         self._batch_size = batch_size
-        self._stop_ids = stop_token_ids(model, tokenizer)
-        pad_id = tokenizer.pad_token_id
-        self._pad_id = pad_id if isinstance(pad_id, int) else 0  # masked wherever it is used, so any id does
-        self._hidden_ids = self._stop_ids | ({pad_id} if isinstance(pad_id, int) else set())
+        tokens = stop_tokens(model.generation_config, tokenizer)
+        self._stop_ids = tokens.stop_ids
+        self._pad_id = tokens.pad_id or 0  # masked wherever it is used, so any id does
+        self._hidden_ids = tokens.hidden_ids
 
     def generate(
         self,
@@ -40,6 +41,7 @@ class TransformersBackend:
         sampling: Sampling,
         on_done: OnDone | None = None,
         seeds: Sequence[int] | None = None,
+        on_failed: OnFailed | None = None,
     ) -> list[Generation]:
         """See `Backend.generate`. Longest prompts go first, so what does not fit fails at once.
 
@@ -86,15 +88,10 @@ class TransformersBackend:
             )
 
     def _generation(self, row: DecodedRow) -> Generation:
-        shown = [token for token in row.token_ids if token not in self._hidden_ids]
-        text = self._tokenizer.decode(shown, skip_special_tokens=False, clean_up_tokenization_spaces=False)
-        assert isinstance(text, str)
+        text = completion_text(self._tokenizer, row.token_ids, self._hidden_ids)
         return Generation(text, row.token_ids, row.is_truncated, row.latency_s)
 
 
 def stop_token_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
     """The tokens that end a completion: those of the model's generation config and the tokenizer's own."""
-    config = model.generation_config
-    configured = None if config is None else config.eos_token_id
-    ids = configured if isinstance(configured, list | tuple) else [configured]
-    return frozenset(token for token in (*ids, tokenizer.eos_token_id) if isinstance(token, int))
+    return frozenset(stop_tokens(model.generation_config, tokenizer).stop_ids)

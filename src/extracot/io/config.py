@@ -37,7 +37,7 @@ class StageConfig(BaseModel):
 
         A stage overrides this where the rule of `looks_like_path` says too much or too little for it.
         """
-        return [value for value in _texts_in(self.model_dump(mode="json")) if looks_like_path(value)]
+        return [value for value in texts_in(self.model_dump(mode="json")) if looks_like_path(value)]
 
 
 ConfigT = TypeVar("ConfigT", bound=StageConfig)
@@ -282,13 +282,14 @@ def _flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _texts_in(value: Any) -> list[str]:
+def texts_in(value: Any) -> list[str]:
+    """Every text in a tree of config values, in order; keys are none."""
     if isinstance(value, str):
         return [value]
     if isinstance(value, Mapping):
-        return [text for inner in value.values() for text in _texts_in(inner)]
+        return [text for inner in value.values() for text in texts_in(inner)]
     if isinstance(value, Sequence):
-        return [text for inner in value for text in _texts_in(inner)]
+        return [text for inner in value for text in texts_in(inner)]
     return []
 
 

@@ -50,14 +50,14 @@ def scan_jsonl(path: str | Path) -> Iterator[tuple[int, dict[str, Any] | DataErr
         yield from _parse_lines(sys.stdin.buffer, "stdin")
         return
     source = Path(path)
-    if not source.is_file():
-        what = "is a folder; name a .jsonl file in it" if source.is_dir() else "does not exist"
-        raise MissingFileError(f"{source} {what}")
     with _open(source) as file:
         yield from _parse_lines(file, str(source))
 
 
 def _open(source: Path) -> IO[bytes] | gzip.GzipFile:
+    if not source.is_file():
+        what = "is a folder; name a .jsonl file in it" if source.is_dir() else "does not exist"
+        raise MissingFileError(f"{source} {what}")
     return gzip.open(source, "rb") if source.suffix == ".gz" else open(source, "rb")
 
 
@@ -84,7 +84,11 @@ def _parse_lines(lines: Iterable[bytes], name: str) -> Iterator[tuple[int, dict[
 
 
 def count_rows(path: str | Path) -> int:
-    """Rows of a `.jsonl` or `.jsonl.gz` file, blank lines aside, without parsing them."""
+    """Rows of a `.jsonl` or `.jsonl.gz` file, blank lines aside, without parsing them.
+
+    Raises:
+        MissingFileError: no such file.
+    """
     source = Path(path)
     with _open(source) as file:
         return sum(1 for line in file if line.strip())

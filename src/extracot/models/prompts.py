@@ -32,6 +32,11 @@ class PromptFormat(BaseModel):
         text = question if self.instruction is None else f"{self.instruction}\n{question}"
         return text if control is None else f"{text} {control}"
 
+    def messages(self, question: str, control: str | None) -> list[dict[str, str]]:
+        """The turns before the response, for a server that renders them itself."""
+        turns = [] if self.system is None else [{"role": "system", "content": self.system}]
+        return [*turns, {"role": "user", "content": self.user_turn(question, control)}]
+
     def render(self, tokenizer: "PreTrainedTokenizerBase", question: str, control: str | None) -> str:
         """The prompt by the tokenizer's chat template, up to where the response begins.
 
@@ -42,9 +47,7 @@ class PromptFormat(BaseModel):
         user_turn = self.user_turn(question, control)
         if not tokenizer.chat_template:
             return "".join(f"{turn}\n" for turn in (self.system, user_turn) if turn is not None)
-        messages = [{"role": "user", "content": user_turn}]
-        if self.system is not None:
-            messages.insert(0, {"role": "system", "content": self.system})
+        messages = self.messages(question, control)
         # The token is in the messages already, so a knob in the template must not act; others ignore the name.
         prompt = tokenizer.apply_chat_template(
             messages, tokenize=False, add_generation_prompt=True, comp_ratio=NO_BUDGET

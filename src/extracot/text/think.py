@@ -56,6 +56,14 @@ def split_response(text: str) -> ThinkSplit:
     return ThinkSplit(control, cot, visible, has_think=True, is_closed=bool(closing_tag))
 
 
+def with_opened_think(prompt: str, text: str) -> str:
+    """A completion with the `<think>` that its prompt had opened, if it had.
+
+    Without it, a run-away inside such a block has no tag at all and would count as 0 think tokens.
+    """
+    return f"{THINK_START}\n{text}" if prompt.rstrip().endswith(THINK_START) else text
+
+
 def render_response(control: str | None, cot: str, visible: str) -> str:
     """Put a response together: control token, think block, visible text.
 

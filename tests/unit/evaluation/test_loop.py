@@ -61,8 +61,8 @@ def run(
 ) -> list[Score]:
     opened: list[str] = []
 
-    def open_model(name: str) -> ScriptedModel:
-        opened.append(name)
+    def open_model(arm: Arm) -> ScriptedModel:
+        opened.append(arm.model)
         return model
 
     sampling = Sampling(max_new_tokens=max_new_tokens, temperature=0.7)

@@ -1,11 +1,13 @@
 """The evaluate stage with a tiny random model: its answers are noise, its bookkeeping is not."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from extracot.errors import ConfigError
+from extracot.errors import ConfigError, StageError
 from extracot.evaluation.config import EvaluateConfig
 from extracot.evaluation.run import plan, resolve_arms, run
 from extracot.io.config import load_config
@@ -91,3 +93,60 @@ def test_a_model_without_control_tokens_can_only_be_asked_without(
         resolve_arms(config_for(tiny_model_dir, tiny_model_dir, problems, modes=["policy"]))
     arms = resolve_arms(config_for(tiny_model_dir, tiny_model_dir, problems))
     assert [mode.key.mode for mode in arms[1].modes] == ["base"]
+
+
+def test_arms_may_be_asked_behind_servers_of_their_own(
+    tiny_model_dir: Path,
+    prepared: Path,
+    problems: Path,
+    tmp_path: Path,
+    server: Any,
+    answers: dict[str, Callable[..., Any]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def script(asked: Any, _: int) -> Any:
+        control = "<COMP_20>\n" if "<COMP_20>" in asked.prompt else ""
+        return answers["completion"](control + answers["think"](asked))
+
+    server.script = script
+    own = {"base_url": server.base_url, "model": "ours", "api": "completions"}
+    values = config_for(tiny_model_dir, prepared, problems, modes=[0.2]).model_dump()
+    values |= {"backend": "openai", "server": {**own, "model": "base"}}
+    values["arms"][0]["server"] = own
+    values["sampling"]["max_new_tokens"] = 60
+    config = EvaluateConfig.model_validate(values)
+    assert server.base_url not in config.input_paths() and "ours" not in config.input_paths()
+    run_dir = RunDirectory.open(tmp_path / "run", config, "evaluate")
+    run(config, run_dir)
+    scores = list(read_records(run_dir.records("scores.jsonl"), Score))
+    assert [(score.arm, score.outcome.value, score.chosen_ratio) for score in scores] == (
+        [("base", "correct", None)] * 3 + [("ours", "correct", 0.2)] * 3
+    )
+    assert [asked.body["model"] for asked in server.asked] == ["base"] * 3 + ["ours"] * 3
+    assert all(score.latency_s > 0 for score in scores)
+    capsys.readouterr()
+
+
+def test_a_prompt_without_a_completion_stops_an_evaluation_and_a_resume_goes_on(
+    tiny_model_dir: Path,
+    problems: Path,
+    tmp_path: Path,
+    server: Any,
+    answers: dict[str, Callable[..., Any]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    values = {
+        "problems": str(problems), "base_model": str(tiny_model_dir), "backend": "openai", "batch_size": 1,
+        "server": {"base_url": server.base_url, "model": "scripted", "api": "completions", "max_attempts": 1},
+    }  # fmt: skip
+    config = EvaluateConfig.model_validate(values)
+    server.script = lambda asked, _: (
+        answers["failure"](500) if "2 + 1" in asked.prompt else answers["completion"](answers["think"](asked))
+    )
+    with pytest.raises(StageError, match="gave no completion: HTTP 500.*--resume"):
+        run(config, RunDirectory.open(tmp_path / "run", config, "evaluate"))
+    server.script = lambda asked, _: answers["completion"](answers["think"](asked))
+    n_asked = len(server.asked)
+    manifest = run(config, RunDirectory.open(tmp_path / "run", config, "evaluate", resume=True))
+    assert manifest.counts["correct"] == 4 and len(server.asked) == n_asked + 2
+    capsys.readouterr()

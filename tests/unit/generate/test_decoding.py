@@ -10,7 +10,7 @@ from transformers import PreTrainedTokenizerFast, Qwen3ForCausalLM
 from extracot.errors import UsageError
 from extracot.generate.backend import Sampling
 from extracot.generate.decoding import BlockCacheLayer, decode_batch, draw_tokens
-from extracot.generate.transformers_backend import TransformersBackend, stop_token_ids
+from extracot.generate.transformers_backend import TransformersBackend
 
 PROMPTS = [
     "Gus has 4 shells.",
@@ -49,12 +49,14 @@ def texts(
 def test_greedy_decoding_is_that_of_transformers(
     model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerFast
 ) -> None:
+    stop_id = tokenizer.eos_token_id
+    assert isinstance(stop_id, int)
     for prompt in PROMPTS[:2]:
         ids = tokenizer.encode(prompt, add_special_tokens=False)
         expected = model.generate(
             torch.tensor([ids]), attention_mask=torch.ones(1, len(ids)), max_new_tokens=70, do_sample=False
         )[0, len(ids) :].tolist()
-        [row] = decode_batch(model, [ids], GREEDY, [0], stop_token_ids(model, tokenizer), pad_id=0)
+        [row] = decode_batch(model, [ids], GREEDY, [0], [stop_id], pad_id=0)
         assert row.token_ids == expected
 
 

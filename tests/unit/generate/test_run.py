@@ -9,11 +9,12 @@ import pytest
 from transformers import PreTrainedTokenizerFast
 
 from extracot.errors import ModelError
-from extracot.generate import run as stage
-from extracot.generate.backend import Sampling
+from extracot.generate import transformers_backend
+from extracot.generate.backend import Generation, Sampling
 from extracot.generate.config import GenerateConfig
+from extracot.generate.decoding import DecodedRow, decode_batch
 from extracot.generate.requests import trace_requests
-from extracot.generate.run import plan, run, sample_traces
+from extracot.generate.run import make_trace, plan, run
 from extracot.generate.scripted import ScriptedBackend
 from extracot.grading.grader import Grader
 from extracot.io.config import load_config
@@ -74,14 +75,14 @@ def test_a_killed_run_resumes_to_the_same_records(
 
     calls = 0
 
-    def killed_in_the_third_batch(*arguments: Any) -> list[Trace]:
+    def killed_in_the_third_batch(*arguments: Any) -> list[DecodedRow]:
         nonlocal calls
         calls += 1
         if calls == 3:
             raise KeyboardInterrupt
-        return sample_traces(*arguments)
+        return decode_batch(*arguments)
 
-    monkeypatch.setattr(stage, "sample_traces", killed_in_the_third_batch)
+    monkeypatch.setattr(transformers_backend, "decode_batch", killed_in_the_third_batch)
     killed = RunDirectory.open(tmp_path / "killed", config, "generate")
     with pytest.raises(KeyboardInterrupt):
         run(config, killed)
@@ -91,7 +92,7 @@ def test_a_killed_run_resumes_to_the_same_records(
     lines = path.read_text().splitlines(keepends=True)
     path.write_text("".join(lines[:4]) + lines[4][:30])
 
-    monkeypatch.setattr(stage, "sample_traces", sample_traces)
+    monkeypatch.setattr(transformers_backend, "decode_batch", decode_batch)
     resumed = RunDirectory.open(tmp_path / "killed", config, "generate", resume=True)
     manifest = run(config, resumed)
     assert without_times(traces_of(resumed)) == without_times(traces_of(whole))
@@ -124,10 +125,12 @@ def test_a_completion_becomes_a_graded_trace(tiny_tokenizer: PreTrainedTokenizer
         "open": "<think>\nSo \\boxed{9}.",
     }
     requests = list(trace_requests(problems, str, "script", n_samples=1, seed=0))
+    generations = ScriptedBackend(script).generate([r.prompt for r in requests], Sampling(max_new_tokens=15))
     with Grader() as grader:
-        traces = sample_traces(
-            requests, ScriptedBackend(script), Sampling(max_new_tokens=15), tiny_tokenizer, grader, "script"
-        )
+        traces = [
+            make_trace(request, generation, tiny_tokenizer, grader, "script")
+            for request, generation in zip(requests, generations, strict=True)
+        ]
     outcomes = {trace.question: trace.outcome for trace in traces}
     assert outcomes == {
         "right": Outcome.CORRECT,
@@ -141,6 +144,18 @@ def test_a_completion_becomes_a_graded_trace(tiny_tokenizer: PreTrainedTokenizer
     assert right.n_think_tokens == len(tiny_tokenizer.encode("Gus has 4."))
     assert (right.problem_id, right.answer, right.level, right.is_closed) == ("right", "9", 2, True)
     assert not still_open.is_closed and still_open.n_think_tokens
+
+
+def test_a_run_away_in_a_block_that_the_prompt_opened_has_think_tokens(
+    tiny_tokenizer: PreTrainedTokenizerFast,
+) -> None:
+    problem = Problem(id="p", question="q", answer="9", level=None, source="here")
+    [request] = trace_requests([problem], lambda question: f"{question}<think>\n", "m", n_samples=1, seed=0)
+    cut = Generation("so so so", token_ids=[1, 2, 3], is_truncated=True, latency_s=0.0)
+    with Grader() as grader:
+        trace = make_trace(request, cut, tiny_tokenizer, grader, "m")
+    assert (trace.cot, trace.outcome, trace.is_closed) == ("so so so", Outcome.TRUNCATED, False)
+    assert trace.n_think_tokens == len(tiny_tokenizer.encode("so so so"))
 
 
 def test_a_trace_keeps_its_id_when_others_are_added() -> None:

@@ -5,14 +5,14 @@ from typing import Literal
 from pydantic import Field
 
 from extracot.generate.backend import Sampling
-from extracot.io.config import StageConfig
+from extracot.generate.backend_config import CompletionsConfig
 
 
-class TeacherBudgetsConfig(StageConfig):
+class TeacherBudgetsConfig(CompletionsConfig):
     """Which model is measured on which problems, and when a budget counts as reliable."""
 
     model: str
-    """A fine-tuned model folder; its `extracot.json` gives the ratio grid."""
+    """A fine-tuned model folder; its `extracot.json` gives the ratio grid. With a server, the folder that it serves."""
     problems: str
     """Problems file, or `toy:train:800:seed=1`."""
     limit: int | None = Field(default=None, ge=1)
@@ -30,9 +30,10 @@ class TeacherBudgetsConfig(StageConfig):
     sampling: Sampling = Sampling(temperature=0.7, top_p=0.95)
     """As the published roll-outs: temperature 0.7, top-p 0.95, 4096 new tokens."""
     batch_size: int = Field(default=128, ge=1)
-    """Prompts decoded side by side."""
+    """Prompts decoded side by side in this process."""
     chunk_size: int = Field(default=32, ge=1)
-    """Problems sampled, graded and written together; a kill loses at most one chunk. Changes no result."""
+    """Problems sampled, graded and written together; a kill loses at most one chunk. Changes no result.
+    With a server, make it large enough to keep `server.concurrency` requests going."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Of the weights; bfloat16 is for GPUs."""
     keep_samples: bool = False

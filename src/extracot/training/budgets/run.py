@@ -6,17 +6,17 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from extracot.generate.backend import Backend
-from extracot.generate.transformers_backend import TransformersBackend
+from extracot.generate.factory import open_backend, render_prompt, tokens_counted_by
 from extracot.grading.grader import Grader
 from extracot.io.atomic import write_text_atomic
 from extracot.io.jsonl import JsonlWriter, read_jsonl, read_records
 from extracot.io.manifest import Manifest
 from extracot.io.run_directory import RunDirectory
-from extracot.models.load import load_causal_lm
 from extracot.models.prompts import count_tokens
 from extracot.records.budget import TeacherBudget
 from extracot.records.score import Score
 from extracot.text.control import control_token
+from extracot.text.durations import format_duration
 from extracot.toy.problems import resolve_problems
 from extracot.training.budgets.config import TeacherBudgetsConfig
 from extracot.training.budgets.measure import measure_problems
@@ -32,9 +32,10 @@ def run(config: TeacherBudgetsConfig, run_dir: RunDirectory, backend: Backend | 
     Args:
         config: see its fields.
         run_dir: where records go.
-        backend: source of completions; None loads the config's model into this process.
+        backend: source of completions; None opens the one that the config names.
 
     Raises:
+        ConfigError, MissingExtraError, StageError: as `open_backend` and `Backend.generate`.
         ModelError: a model without control tokens.
         UsageError: prompt and token limit do not fit the model, or a toy spec that does not parse.
         DataError, MissingFileError: problems that cannot be read.
@@ -51,11 +52,12 @@ def run(config: TeacherBudgetsConfig, run_dir: RunDirectory, backend: Backend | 
         _drop_unfinished(samples_path, done)
     run_dir.log(
         f"teacher-budgets: {len(problems)} problems x {len(knob.grid)} ratios x {config.n_samples} samples "
-        f"by {config.model}; {len(problems) - len(owed)} problems there, {len(owed)} to go"
+        f"by {config.model}; {len(problems) - len(owed)} problems there, {len(owed)} to go; "
+        f"tokens counted by {tokens_counted_by(config)}"
     )
     if owed:
-        source = backend or TransformersBackend(
-            load_causal_lm(config.model, dtype=config.precision), tokenizer, config.batch_size
+        source = backend or open_backend(
+            config, config.model, tokenizer, dtype=config.precision, batch_size=config.batch_size
         )
         started = time.perf_counter()
         n_done = 0
@@ -66,7 +68,9 @@ def run(config: TeacherBudgetsConfig, run_dir: RunDirectory, backend: Backend | 
                     chunk,
                     knob.grid,
                     config.n_samples,
-                    lambda question, ratio: knob.prompt_format.render(tokenizer, question, control_token(ratio)),
+                    lambda question, ratio: render_prompt(
+                        config, tokenizer, knob.prompt_format, question, control_token(ratio)
+                    ),
                     source,
                     config.sampling,
                     grader,
@@ -86,8 +90,8 @@ def run(config: TeacherBudgetsConfig, run_dir: RunDirectory, backend: Backend | 
                 n_done += len(chunk)
                 elapsed_s = time.perf_counter() - started
                 run_dir.log(
-                    f"teacher-budgets: {n_done}/{len(owed)} problems, "
-                    f"{elapsed_s / n_done * (len(owed) - n_done):.0f} s left"
+                    f"teacher-budgets: {n_done}/{len(owed)} problems, {n_done / elapsed_s:.2f} a second, "
+                    f"{format_duration(elapsed_s / n_done * (len(owed) - n_done))} left"
                 )
     return _finish(config, run_dir, knob.grid)
 

@@ -1,7 +1,9 @@
 """The stage on a scripted backend: no model runs."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -149,3 +151,17 @@ def test_a_ratio_that_overspends_its_promise_is_not_reliable(
     budgets = {b.problem_id: b for b in read_records(tmp_path / "run/records/budgets.jsonl", TeacherBudget)}
     assert budgets["easy"].teacher_ratio == expected
     assert budgets["hopeless"].teacher_ratio is None
+
+
+def test_budgets_may_be_measured_behind_a_server(
+    config: TeacherBudgetsConfig, tmp_path: Path, server: Any, answers: dict[str, Callable[..., Any]]
+) -> None:
+    server.script = lambda asked, _: answers["completion"](reply(asked.prompt))
+    section = {"base_url": server.base_url, "model": "scripted", "api": "completions"}
+    values = {**config.model_dump(), "backend": "openai", "server": section}
+    asking = TeacherBudgetsConfig.model_validate(values)
+    run(asking, RunDirectory.open(tmp_path / "server", asking, "teacher-budgets"))
+    run_stage(config, tmp_path / "scripted")
+    for name in ("budgets.jsonl", "skipped.jsonl"):
+        assert (tmp_path / "server/records" / name).read_text() == (tmp_path / "scripted/records" / name).read_text()
+    assert len(server.asked) == 4 * 3 * 2

@@ -47,7 +47,7 @@ def map_in_order(function: Callable[[ItemT], ResultT], items: Iterable[ItemT], n
         return pending.popleft().result()
 
     for _ in range(n_threads):
-        threading.Thread(target=work, name="annotate", daemon=True).start()
+        threading.Thread(target=work, name="ask", daemon=True).start()
     pending: deque[Future[ResultT]] = deque()
     try:
         for item in items:

@@ -7,8 +7,8 @@ from email.utils import format_datetime
 
 import pytest
 
-from extracot.annotate.in_order import map_in_order
-from extracot.annotate.pacing import Pacer, Stopped, backoff_s, retry_after_s
+from extracot.remote.in_order import map_in_order
+from extracot.remote.pacing import Pacer, Stopped, backoff_s, retry_after_s
 
 
 def header(value: str) -> Message:

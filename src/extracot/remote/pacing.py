@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 
 
 class Stopped(Exception):
-    """Another thread has stopped the run; not an error of its own, and never seen outside `annotate`."""
+    """Another thread has stopped the run; not an error of its own, and caught where the threads were started."""
 
 
 class Pacer:
