@@ -6,6 +6,7 @@ been handed over, and a resume asks for the rest.
 """
 
 import json
+import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -55,6 +56,7 @@ class OpenAiBackend:
         self._api: Api = api_of(config)
         self._model = model
         self._tokenizer = tokenizer
+        self._tokenizer_lock = threading.Lock()  # fast tokenizers are not made for several threads
         self._tokens = tokens
         self._opens_think = opens_think
         path = "chat/completions" if self._api == "chat" else "completions"
@@ -70,7 +72,8 @@ class OpenAiBackend:
         seeds: Sequence[int] | None = None,
         on_failed: OnFailed | None = None,
     ) -> list[Generation]:
-        """See `Backend.generate`. Which draws a seed leads to is the server's affair.
+        """See `Backend.generate`. Which draws a seed leads to is the server's affair. After an error the backend is of
+        no further use.
 
         Raises:
             StageError: see the module; also a failed prompt without `on_failed`.
@@ -83,22 +86,13 @@ class OpenAiBackend:
         if not prompts:
             return []
         self._check_server()
-        bodies = [
-            request_body(
-                self._profile,
-                self._api,
-                self._model,
-                self._sent_prompt(prompt),
-                sampling,
-                seed,
-                self._tokens,
-                self._config.extra_body,
-            )
-            for prompt, seed in zip(prompts, row_seeds, strict=True)
-        ]
         done: dict[int, Generation] = {}
         try:
-            for index, result in map_as_ready(self._ask, bodies, self._config.concurrency):
+            for index, result in map_as_ready(
+                lambda index: self._ask(prompts[index], sampling, row_seeds[index]),
+                range(len(prompts)),
+                self._config.concurrency,
+            ):
                 if isinstance(result, Generation):
                     done[index] = result
                     if on_done is not None:
@@ -112,8 +106,18 @@ class OpenAiBackend:
             raise
         return [done[index] for index in sorted(done)]
 
-    def _ask(self, body: dict[str, object]) -> Generation | FailedRequest:
+    def _ask(self, prompt: str, sampling: Sampling, seed: int) -> Generation | FailedRequest:
         """One completion, asked for as often as the config allows."""
+        body = request_body(
+            self._profile,
+            self._api,
+            self._model,
+            self._sent_prompt(prompt),
+            sampling,
+            seed,
+            self._tokens,
+            self._config.extra_body,
+        )
         for attempt in range(1, self._config.max_attempts + 1):
             reply = self._service.send(body)
             self._check(reply)
@@ -147,11 +151,12 @@ class OpenAiBackend:
                     "return_token_ids; set server.kind=generic server.api=completions in a new run"
                 )
             # The text of the ids and not the server's: that loses half a character at a cut, and the tags to a parser.
-            text = completion_text(self._tokenizer, served.token_ids, self._tokens.hidden_ids)
+            with self._tokenizer_lock:
+                text = completion_text(self._tokenizer, served.token_ids, self._tokens.hidden_ids)
             if self._api == "chat":
                 text = join_reasoning("", text, served.is_truncated, self._opens_think)
             return Generation(text, served.token_ids, served.is_truncated, latency_s)
-        ids = self._tokenizer.encode(served.text, add_special_tokens=False)
+        ids = self._encode(served.text)
         stop_id = self._tokenizer.eos_token_id
         if not served.is_truncated and isinstance(stop_id, int):
             ids = [*ids, stop_id]
@@ -161,10 +166,17 @@ class OpenAiBackend:
         if self._api == "chat":
             messages: list[dict[str, str]] = json.loads(prompt)
             return messages
-        ids = self._tokenizer.encode(prompt, add_special_tokens=False)
+        ids = self._encode(prompt)
         if not ids:
             raise UsageError("a prompt has no tokens; a completion needs something to continue")
-        return list(ids) if self._profile.takes_prompt_ids else _without_specials(self._tokenizer, prompt, ids)
+        if self._profile.takes_prompt_ids:
+            return ids
+        with self._tokenizer_lock:
+            return _without_specials(self._tokenizer, prompt, ids)
+
+    def _encode(self, text: str) -> list[int]:
+        with self._tokenizer_lock:
+            return list(self._tokenizer.encode(text, add_special_tokens=False))
 
     def _check_server(self) -> None:
         """Once, before the first prompt: is anybody there, and does it have the model?"""
