@@ -71,7 +71,7 @@ def test_trl_trains_on_the_file(
     seen = trainer.train_dataset[0]
     row = write_example(picks[0], TRACE, "$ Ola = 9 $.", PromptFormat(), tiny_tokenizer)
     n_prompt = len(tiny_tokenizer.encode(row.prompt, add_special_tokens=False))
-    assert seen["completion_mask"][:n_prompt] == [0] * n_prompt and all(seen["completion_mask"][n_prompt:])
+    assert seen["labels"] == [-100] * n_prompt + seen["input_ids"][n_prompt:]
     learnt = tiny_tokenizer.decode(seen["input_ids"][n_prompt:])
     assert learnt.startswith(row.completion + "<|im_end|>")
     trainer.train()
