@@ -69,11 +69,13 @@ def _draw_ratios(axes: Any, card: Mapping[str, Any]) -> None:
 
 def _draw_lengths(axes: Any, card: Mapping[str, Any]) -> None:
     histogram = card["think_tokens_histogram"]
-    edges = histogram["edges"]
+    longest = max((int(edge) for counts in histogram["counts"].values() for edge in counts), default=0)
+    edges = [edge for edge in histogram["edges"] if edge <= longest]
     for i, (ratio, counts) in enumerate(histogram["counts"].items()):
         values = [counts.get(str(edge), 0) for edge in edges]
         axes.plot(range(len(edges)), values, marker="o", color=_colour(i), label=ratio)
-    labels = [f"{low}–{high - 1}" for low, high in zip(edges, edges[1:], strict=False)] + [f"{edges[-1]}–"]
+    ends = [f"{edge - 1}" for edge in histogram["edges"][1:]] + [""]
+    labels = [f"{edge}–{end}" for edge, end in zip(edges, ends, strict=False)]
     axes.set_xticks(range(len(edges)), labels, rotation=45, ha="right")
     axes.set_xlabel("think tokens")
     axes.set_ylabel("rows")
