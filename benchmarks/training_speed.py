@@ -1,6 +1,7 @@
 """How fast SFT and CHRPO train, and where a step's time goes.
 
     python benchmarks/training_speed.py sft --shape qwen3-1.7b
+    python benchmarks/training_speed.py sft --packing --shape 30m --length 512 --batch 16 --micro-batch 8
     python benchmarks/training_speed.py chrpo --shape qwen3-1.7b
 
 The weights are random and the texts are meaningless, so nothing is downloaded: a step costs the same whatever they say.
@@ -11,12 +12,18 @@ the machine does in the same time in one large bfloat16 product measured in this
 matrix, 2 FLOP forward and 4 backward, the output matrix included, and 6 x hidden x length per layer for causal
 attention; recomputed activations do not count.
 
+`sft --packing` trains on mixed lengths instead, the same examples three times in one run: padded in random order,
+padded with like lengths side by side, and packed. Tokens do not count padding; on a CPU, which others may use as well,
+they are told per CPU second. The lengths are those of a mixed-ratio set made of the release's 15,000 traces: their
+published, evened-out histogram of think tokens, times a ratio of the grid.
+
 `chrpo` splits a step into roll-out, scoring and the rest (old probabilities, loss, update). A random model never stops
 by itself, so every response has `--new-tokens`; its first token is set to a ratio token.
 """
 
 import argparse
 import os
+import random
 import statistics
 import tempfile
 import time
@@ -39,7 +46,7 @@ from extracot.training.chrpo.config import ChrpoConfig
 from extracot.training.chrpo.run import make_trainer as make_chrpo_trainer
 from extracot.training.model_folder import load_prepared
 from extracot.training.sft.config import SftConfig
-from extracot.training.sft.encode import IGNORED, EncodedExample
+from extracot.training.sft.encode import IGNORED, EncodedExample, training_order
 from extracot.training.sft.run import make_trainer as make_sft_trainer
 
 SHAPES: dict[str, dict[str, int]] = {
@@ -105,19 +112,22 @@ def peak_gib() -> float | None:
 
 
 class StepClock(TrainerCallback):
-    """Wall seconds of every optimiser step."""
+    """Wall and CPU seconds of every optimiser step."""
 
     def __init__(self) -> None:
         self.steps_s: list[float] = []
+        self.steps_cpu_s: list[float] = []
         self._started_s = 0.0
+        self._started_cpu_s = 0.0
 
     def on_step_begin(self, *_: Any, **__: Any) -> None:
         synchronize()
-        self._started_s = time.perf_counter()
+        self._started_s, self._started_cpu_s = time.perf_counter(), time.process_time()
 
     def on_step_end(self, *_: Any, **__: Any) -> None:
         synchronize()
         self.steps_s.append(time.perf_counter() - self._started_s)
+        self.steps_cpu_s.append(time.process_time() - self._started_cpu_s)
 
 
 def clocked(work: Callable[..., Any], seconds: list[float]) -> Callable[..., Any]:
@@ -191,6 +201,61 @@ def measure_sft(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         "ceiling, TFLOP/s": ceiling,
         "MFU %": 100 * tflops / ceiling,
     }
+
+
+THINK_BINS = ((0, 512, 3389), (512, 1024, 3390), (1024, 2048, 3389), (2048, 3072, 3389), (3072, 4070, 1443))
+"""Think tokens of the release's selected traces: from, below, how many."""
+
+
+def mixed_lengths(n: int, longest: int, grid: tuple[float, ...], seed: int = 0) -> list[int]:
+    """Tokens of `n` examples of a mixed-ratio set, scaled so that the longest trace has `longest`; at least 8."""
+    generator = random.Random(seed)
+    bins = generator.choices(THINK_BINS, weights=[count for _, _, count in THINK_BINS], k=n)
+    return [
+        max(8, round(generator.uniform(low, high) / THINK_BINS[-1][1] * longest * generator.choice(grid)))
+        for low, high, _ in bins
+    ]
+
+
+def measure_packing(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """Train a few steps on the same examples of mixed lengths, padded twice and packed."""
+    model, tokenizer, knob = build(options.shape, folder)
+    generator = torch.Generator().manual_seed(0)
+    examples = []
+    for length in mixed_lengths((options.warm_up + options.steps) * options.batch, options.length, knob.grid):
+        ids = torch.randint(len(tokenizer), (length,), generator=generator).tolist()
+        examples.append(EncodedExample(input_ids=ids, labels=[IGNORED] * (length // 8) + ids[length // 8 :]))
+    lengths = [len(example.input_ids) for example in examples]
+    on_gpu = torch.cuda.is_available()
+    unit = "tokens/s" if on_gpu else "tokens/CPU s"
+    start = {name: value.clone() for name, value in model.state_dict().items()}
+    figures: dict[str, Any] = {"parameters, M": model.num_parameters() / 1e6, "mean length": statistics.mean(lengths)}
+    for name, is_grouped, packing in (("padded", False, False), ("grouped", True, False), ("packed", False, True)):
+        model.load_state_dict(start)
+        config = SftConfig(
+            model="random",
+            data="random",
+            batch_size=options.batch,
+            micro_batch_size=options.micro_batch,
+            packing=packing,
+            gradient_checkpointing=options.gradient_checkpointing,
+            save_every_steps=10 * (options.warm_up + options.steps),
+        )
+        order = training_order(lengths, 1.0, options.micro_batch, is_grouped, seed=0)
+        trainer = make_sft_trainer(config, folder / name, model, tokenizer, [examples[index] for index in order])
+        clock = StepClock()
+        trainer.add_callback(clock)
+        if on_gpu:
+            torch.cuda.reset_peak_memory_stats()
+        trainer.train()
+        counted = order[options.warm_up * options.batch :]
+        n_tokens, steps_s = sum(lengths[i] for i in counted), clock.steps_s if on_gpu else clock.steps_cpu_s
+        figures[f"{name}, {unit}"] = n_tokens / sum(steps_s[options.warm_up :])
+        if on_gpu:
+            figures[f"{name}, peak GiB"] = peak_gib()
+    for name in ("padded", "grouped"):
+        figures[f"packed ÷ {name}"] = figures[f"packed, {unit}"] / figures[f"{name}, {unit}"]
+    return figures
 
 
 def measure_chrpo(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
@@ -279,13 +344,14 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=3, help="counted steps")
     parser.add_argument("--warm-up", type=int, default=1, help="steps before them")
     parser.add_argument("--gradient-checkpointing", action="store_true")
+    parser.add_argument("--packing", action="store_true", help="sft: mixed lengths, padded and packed")
     parser.add_argument("--compile", action="store_true", help="sft: torch.compile, layer by layer, by the trainer")
     parser.add_argument("--json", help="write the figures here as well")
     options = parser.parse_args()
     if options.compile:  # one layer is compiled and used for all: seconds instead of minutes
         os.environ["ACCELERATE_DYNAMO_USE_REGIONAL_COMPILATION"] = "true"
     with tempfile.TemporaryDirectory() as folder:
-        measure = measure_sft if options.stage == "sft" else measure_chrpo
+        measure = measure_chrpo if options.stage == "chrpo" else measure_packing if options.packing else measure_sft
         figures = measure(options, Path(folder))
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
     print(f"{options.stage}, {options.shape}, {device}, torch {torch.__version__}\n")

@@ -1,4 +1,4 @@
-"""`extracot config list | show | check`."""
+"""`extracot config list | show | check | launch`."""
 
 import argparse
 import sys
@@ -7,6 +7,7 @@ import yaml
 
 from extracot.errors import ConfigError
 from extracot.io.config import PRESETS_FOLDER, StageConfig, config_path, list_presets, load_config, read_yaml
+from extracot.io.nearest import did_you_mean
 from extracot.pipeline.stages import Stage, find_stage
 
 
@@ -18,10 +19,22 @@ def run_config_command(options: argparse.Namespace) -> int:
         stage, config = _load(options.preset)
         shown = {"stage": stage.name, **config.model_dump(mode="json")}
         yaml.safe_dump(shown, sys.stdout, sort_keys=False, allow_unicode=True, width=110)
+    elif options.action == "launch":
+        _print_launch_files(options.name)
     else:
         stage, _ = _load(options.file)
         print(f"{options.file}: a valid config of {stage.name}")
     return 0
+
+
+def _print_launch_files(name: str | None) -> None:
+    """The path of one file of settings for `accelerate launch`, or the paths of all."""
+    files = {path.stem: path for path in sorted((PRESETS_FOLDER / "launch").glob("*.yaml"))}
+    if name is not None and name not in files:
+        near = did_you_mean(name, files)
+        raise ConfigError(f"no launch settings are called {name!r}{near or '; there are: ' + ', '.join(files)}")
+    for path in files.values() if name is None else [files[name]]:
+        print(path)
 
 
 def _print_presets() -> None:

@@ -73,7 +73,9 @@ def build_parser() -> argparse.ArgumentParser:
     show.add_argument("preset", help="a preset's name, or a config file")
     check = actions.add_parser("check", help="say whether a config file is valid")
     check.add_argument("file", help="a .yaml file with a top key `stage`")
-    for action in (show, check):
+    launch = actions.add_parser("launch", help="where the settings for `accelerate launch` on several GPUs are")
+    launch.add_argument("name", nargs="?", help="fsdp2 or zero3; without it all of them")
+    for action in (show, check, launch):
         action.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return parser
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import yaml
 
+from extracot.cli.launched import leave_launched, open_run_directory
 from extracot.errors import MissingFileError, UsageError
 from extracot.io.config import StageConfig, load_config, missing_inputs
 from extracot.io.jsonl import STDIN
@@ -39,6 +40,7 @@ def run_stage_command(options: argparse.Namespace) -> int:
     stage = find_stage(options.command)
     preset, overrides = _split_preset(options)
     config = load_config(stage.config_class(), preset, overrides, stage=stage.name)
+    config.require_complete()
     missing = missing_inputs(config)
     if missing:
         raise MissingFileError(
@@ -57,12 +59,14 @@ def run_stage_command(options: argparse.Namespace) -> int:
         return 0
     if not options.debug:
         _hush_libraries()
-    run_dir = RunDirectory.open(out, config, stage.name, options.resume, options.overwrite)
-    if run_dir.is_complete:
-        print(f"{run_dir.path} is already complete; nothing to do", file=sys.stderr)
-    else:
+    run_dir = open_run_directory(out, config, stage, options.resume, options.overwrite)
+    if not run_dir.is_complete:
         _run_logged(lambda: stage.run_function()(config, run_dir), run_dir)
-    print(run_dir.path)
+    elif run_dir.is_writer:
+        print(f"{run_dir.path} is already complete; nothing to do", file=sys.stderr)
+    leave_launched()
+    if run_dir.is_writer:
+        print(run_dir.path)
     return 0
 
 

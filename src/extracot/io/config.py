@@ -39,6 +39,12 @@ class StageConfig(BaseModel):
         """
         return [value for value in texts_in(self.model_dump(mode="json")) if looks_like_path(value)]
 
+    def require_complete(self) -> None:
+        """Raise ConfigError where something is left for the user to give; asked before a run directory is opened.
+
+        For configs that are valid as templates, as recipes are.
+        """
+
 
 ConfigT = TypeVar("ConfigT", bound=StageConfig)
 

@@ -10,7 +10,8 @@
 └── manifest.json      written last: its presence means the run is complete
 ```
 
-One process at a time may use a run directory; this is not enforced.
+One process at a time may write to a run directory; this is not enforced. Where several train together the first one
+opens it, and the others attach to it.
 """
 
 import json
@@ -31,10 +32,20 @@ from extracot.io.manifest import Manifest, digest_path, package_versions, read_m
 class RunDirectory:
     """An open run. Make one with `RunDirectory.open`; a complete one is there to be read, not written."""
 
-    def __init__(self, path: Path, config: StageConfig, stage: str, attempt: int, is_complete: bool) -> None:
+    def __init__(
+        self,
+        path: Path,
+        config: StageConfig,
+        stage: str,
+        attempt: int,
+        is_complete: bool,
+        is_writer: bool = True,
+    ) -> None:
         self.path = path
         self.is_complete = is_complete
         """True when the run was finished before it was opened, or has been by `finish`."""
+        self.is_writer = is_writer
+        """False in every process but the first: then `log` and `metrics` do nothing and `finish` is not called."""
         self._config = config
         self._stage = stage
         self._attempt = attempt
@@ -91,6 +102,11 @@ class RunDirectory:
         run_dir._log_path.touch()
         return run_dir
 
+    @classmethod
+    def attach(cls, path: str | Path, config: StageConfig, stage: str, is_complete: bool) -> "RunDirectory":
+        """The run directory that the first of several processes has opened, to be read and not written."""
+        return cls(Path(path), config, stage, _n_attempts(Path(path)), is_complete, is_writer=False)
+
     @property
     def checkpoints(self) -> Path:
         """The folder for checkpoints; made when first asked for."""
@@ -113,11 +129,14 @@ class RunDirectory:
 
     def log(self, message: str) -> None:
         """Say it on stderr, and in this attempt's log file with the UTC time."""
-        print(message, file=sys.stderr, flush=True)
+        if self.is_writer:
+            print(message, file=sys.stderr, flush=True)
         self.log_quietly(message)
 
     def log_quietly(self, message: str) -> None:
         """Say it in this attempt's log file only."""
+        if not self.is_writer:
+            return
         with open(self._log_path, "a", encoding="utf-8") as file:
             file.write(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {message}\n")
 
@@ -126,6 +145,8 @@ class RunDirectory:
 
         A resumed run may repeat steps: the last line of a step is the one that counts.
         """
+        if not self.is_writer:
+            return
         row: dict[str, float | int | None] = {"step": step}
         for name, value in values.items():
             row[name] = None if value is None or not math.isfinite(value) else value
@@ -152,6 +173,7 @@ class RunDirectory:
         Raises:
             MissingFileError: an input or output that is not there.
         """
+        assert self.is_writer, "only the process that opened a run finishes it"
         finished = datetime.now(UTC)
         commit, is_dirty = source_commit()
         manifest = Manifest(

@@ -5,10 +5,14 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from extracot.errors import ConfigError
 from extracot.io.config import StageConfig, merge_trees
 from extracot.io.nearest import did_you_mean
-from extracot.pipeline.references import referenced_steps
+from extracot.pipeline.references import referenced_steps, referenced_values
 from extracot.pipeline.stages import STAGES
+
+NOT_GIVEN = "???"
+"""Starts a value that the reader of a recipe has to give."""
 
 
 class PipelineStep(BaseModel):
@@ -46,6 +50,9 @@ class PipelineConfig(StageConfig):
 
     resumes_part_by_part: ClassVar[bool] = True  # a step may be added to a recipe that has already run
 
+    given: dict[str, str] = Field(default_factory=dict)
+    """What steps call `$name`, as in `--set given.model=Qwen/Qwen3-1.7B`. A value that starts with `???` has to be
+    given before anything runs; what follows says what it is."""
     steps: list[PipelineStep] = Field(min_length=1)
     """In the order in which they run; a step may read from any step before it."""
     overrides: dict[str, dict[str, Any]] = Field(default_factory=dict)
@@ -62,7 +69,11 @@ class PipelineConfig(StageConfig):
             if step.name in self.leave_out:
                 seen.append(step.name)
                 continue
-            for reference in referenced_steps(merge_trees(step.set, self.overrides.get(step.name, {}))):
+            values = merge_trees(step.set, self.overrides.get(step.name, {}))
+            for name in referenced_values(values):
+                if name not in self.given:
+                    raise ValueError(f"step {step.name!r}: ${name} is not among given{did_you_mean(name, self.given)}")
+            for reference in referenced_steps(values):
                 if reference not in seen:
                     near = did_you_mean(reference, seen)
                     raise ValueError(
@@ -76,6 +87,22 @@ class PipelineConfig(StageConfig):
                 if name not in seen:
                     raise ValueError(f"{key}: no step is called {name!r}{did_you_mean(name, seen)}")
         return self
+
+    def require_complete(self) -> None:
+        """See that everything is given.
+
+        Raises:
+            ConfigError: a value that still starts with `???`; says what it is and how to give it.
+        """
+        missing = {
+            name: value.removeprefix(NOT_GIVEN).strip()
+            for name, value in self.given.items()
+            if value.startswith(NOT_GIVEN)
+        }
+        if missing:
+            asked = "; ".join(f"{name} ({what})" for name, what in missing.items())
+            how = " ".join(f"given.{name}=..." for name in missing)
+            raise ConfigError(f"the recipe does not know {asked}: give it with --set {how}, or in a copy of the recipe")
 
     def input_paths(self) -> list[str]:
         """None of its own: each step checks its inputs when its turn comes."""

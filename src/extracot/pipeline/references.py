@@ -1,4 +1,5 @@
-"""References between steps: `@name/rest` in a config value is `rest` in the run directory of step `name`."""
+"""References in the values of a step: `@name/rest` is `rest` in the run directory of step `name`, `$name` what the
+recipe's `given` says."""
 
 import re
 from collections.abc import Mapping
@@ -6,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 _REFERENCE = re.compile(r"@([a-z0-9-]+)(/.*)?")
+_GIVEN = re.compile(r"\$([a-z0-9_]+)")
 
 
 def referenced_steps(value: Any) -> list[str]:
@@ -18,6 +20,30 @@ def referenced_steps(value: Any) -> list[str]:
     if isinstance(value, list | tuple):
         return [name for inner in value for name in referenced_steps(inner)]
     return []
+
+
+def referenced_values(value: Any) -> list[str]:
+    """Names of the given values that a tree of config values refers to, in order of appearance."""
+    if isinstance(value, str):
+        match = _GIVEN.fullmatch(value)
+        return [match[1]] if match else []
+    if isinstance(value, Mapping):
+        return [name for inner in value.values() for name in referenced_values(inner)]
+    if isinstance(value, list | tuple):
+        return [name for inner in value for name in referenced_values(inner)]
+    return []
+
+
+def fill_in(value: Any, given: Mapping[str, str]) -> Any:
+    """The same tree with every `$name` replaced by what is given; the recipe has checked the names."""
+    if isinstance(value, str):
+        match = _GIVEN.fullmatch(value)
+        return given[match[1]] if match else value
+    if isinstance(value, Mapping):
+        return {key: fill_in(inner, given) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [fill_in(inner, given) for inner in value]
+    return value
 
 
 def resolve_references(value: Any, folders: Mapping[str, Path]) -> Any:

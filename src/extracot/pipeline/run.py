@@ -13,7 +13,7 @@ from extracot.io.config import StageConfig, load_config, merge_trees, missing_in
 from extracot.io.manifest import Manifest, changed_paths
 from extracot.io.run_directory import RunDirectory
 from extracot.pipeline.config import PipelineConfig
-from extracot.pipeline.references import resolve_references
+from extracot.pipeline.references import fill_in, resolve_references
 from extracot.pipeline.stages import STAGES, Stage
 from extracot.text.durations import format_duration
 
@@ -41,7 +41,7 @@ def resolve_steps(config: PipelineConfig, folder: Path) -> list[ResolvedStep]:
         if step.name in config.leave_out:
             continue
         stage = STAGES[step.stage]
-        values = merge_trees(step.set, config.overrides.get(step.name, {}))
+        values = fill_in(merge_trees(step.set, config.overrides.get(step.name, {})), config.given)
         try:
             step_config = load_config(
                 stage.config_class(),
@@ -59,9 +59,10 @@ def plan(config: PipelineConfig) -> str:
     """One line per step with its stage and the values that the recipe sets.
 
     Raises:
-        ConfigError: a step that does not resolve.
+        ConfigError: something that the recipe asks for is not given, or a step does not resolve.
         MissingFileError: an input from outside the pipeline that does not exist.
     """
+    config.require_complete()
     root = Path("<run>")
     lines = []
     recipes = {recipe.name: (number, recipe) for number, recipe in enumerate(config.steps, start=1)}
@@ -69,6 +70,7 @@ def plan(config: PipelineConfig) -> str:
         _require_inputs(step, but_below=root)
         number, recipe = recipes[step.name]
         settings = {**recipe.set, **config.overrides.get(step.name, {})}
+        settings = fill_in(settings, config.given)
         shown = " ".join(f"{key}={value}" for key, value in settings.items())
         lines.append(f"{number:2d}. {step.name}: {step.stage.name} {recipe.preset or ''} {shown}".rstrip())
     return "\n".join(lines)
@@ -78,9 +80,11 @@ def run(config: PipelineConfig, run_dir: RunDirectory) -> Manifest:
     """Run the steps in order and finish with the time that each took.
 
     Raises:
+        ConfigError: something that the recipe asks for is not given, or a step does not resolve.
         RunDirectoryError: a step was started with another config (names the keys).
         StageError: a finished step's inputs have changed since, so its results no longer follow from them.
     """
+    config.require_complete()
     steps = resolve_steps(config, run_dir.path)  # all of them first: a typo in the last step costs no hours
     for step in steps:
         _require_inputs(step, but_below=run_dir.path)

@@ -39,6 +39,8 @@ class Stage:
     """`module:function` of its `run`."""
     does: str
     """One line for `--help`."""
+    shares_work: bool = False
+    """Several processes, started by torchrun or accelerate, may run it together."""
 
     def config_class(self) -> "type[StageConfig]":
         """Import the config class."""
@@ -80,6 +82,7 @@ STAGES: dict[str, Stage] = {
             "extracot.compressor.training.config:TrainCompressorConfig",
             "extracot.compressor.training.run:run",
             "train the question-aware unit classifier on annotations",
+            shares_work=True,
         ),
         Stage(
             "compress",
@@ -104,6 +107,7 @@ STAGES: dict[str, Stage] = {
             "extracot.training.sft.config:SftConfig",
             "extracot.training.sft.run:run",
             "fine-tune on the mixed-ratio set",
+            shares_work=True,
         ),
         Stage(
             "teacher-budgets",
@@ -116,6 +120,7 @@ STAGES: dict[str, Stage] = {
             "extracot.training.chrpo.config:ChrpoConfig",
             "extracot.training.chrpo.run:run",
             "reinforcement learning of the policy mode",
+            shares_work=True,
         ),
         Stage(
             "evaluate",

@@ -2,6 +2,7 @@
 number."""
 
 import math
+import statistics
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -46,6 +47,12 @@ class RunCallback(TrainerCallback):
         self._last_step = 0
         self.last: dict[str, float] = {}
         """The metrics of the last logged step."""
+        self._speeds: list[float] = []
+
+    @property
+    def tokens_per_s(self) -> float | None:
+        """Median over the steps, padding aside, of all processes; None where the trainer counts no tokens."""
+        return statistics.median(self._speeds) if self._speeds else None
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -80,6 +87,9 @@ class RunCallback(TrainerCallback):
                     f"{name} is {values[name]} at step {state.global_step}; lower learning_rate or look at "
                     "the data, then start again, or --resume from the last checkpoint"
                 )
+        n_tokens = values.get("num_tokens", 0.0) - self.last.get("num_tokens", math.inf)
+        if n_tokens > 0 and values["step_s"] > 0:
+            self._speeds.append(n_tokens / values["step_s"])
         self.last = values
         if state.is_world_process_zero:
             self._run_dir.metrics(state.global_step, **values)
@@ -88,6 +98,22 @@ class RunCallback(TrainerCallback):
                 self._run_dir.log(f"{self._stage}: step {state.global_step}/{state.max_steps}, {shown}")
         if self._observe is not None:
             self._observe(state.global_step, values)
+
+    def on_evaluate(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        metrics: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Write the measurements of a step, beside its other metrics."""
+        measured = {f"held_out/{name.removeprefix('eval_')}": float(value) for name, value in (metrics or {}).items()}
+        if state.is_world_process_zero:
+            self._run_dir.metrics(state.global_step, **self.last, **measured)
+            shown = ", ".join(f"{name.removeprefix('held_out/')} {value:.4g}" for name, value in measured.items())
+            self._run_dir.log(f"{self._stage}: step {state.global_step}/{state.max_steps}, held out: {shown}")
+        self._last_time_s = time.perf_counter()  # measuring is no part of a step
 
     def _step_seconds(self, step: int) -> float:
         """Mean seconds of the steps since the last log."""

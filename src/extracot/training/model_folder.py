@@ -10,6 +10,8 @@ from extracot.models.control import control_token_ids
 from extracot.models.knob import KNOB_FILE, Knob
 from extracot.models.load import load_tokenizer, resolve_model
 from extracot.text.control import control_tokens
+from extracot.training.adapters import merge_adapter
+from extracot.training.processes import from_first
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -39,17 +41,36 @@ def load_prepared(model: str) -> tuple[Knob, "PreTrainedTokenizerBase"]:
 def save_trained(trainer: Any, tokenizer: "PreTrainedTokenizerBase", source: str, folder: Path) -> None:
     """Save the trainer's model beside its tokenizer, with the knob and the generation config it started from.
 
+    All processes have to call it; the first one writes, and the others wait until it is done. With adapters the
+    folder `adapter` beside it gets those alone.
+
     Args:
         trainer: of transformers; gathers sharded weights itself.
         tokenizer: of the model.
         source: the model that training started from, as the config names it.
         folder: made new; what an earlier attempt left there is removed.
     """
-    if folder.exists():
-        shutil.rmtree(folder)
-    trainer.save_model(str(folder))
-    tokenizer.save_pretrained(folder)
-    (folder / "training_args.bin").unlink(missing_ok=True)  # a pickle of paths and flags; config.json says it all
+    has_adapter = hasattr(trainer.model, "peft_config")
+    saved = folder.with_name("adapter") if has_adapter else folder
+
+    def clear() -> None:
+        for old in {folder, saved}:
+            if old.exists():
+                shutil.rmtree(old)
+
+    def complete() -> None:
+        (saved / "training_args.bin").unlink(missing_ok=True)  # a pickle of paths and flags; config.json says it all
+        if has_adapter:
+            merge_adapter(source, saved, folder)
+        tokenizer.save_pretrained(folder)
+        _copy_origin(source, folder)
+
+    from_first(clear)
+    trainer.save_model(str(saved))
+    from_first(complete)
+
+
+def _copy_origin(source: str, folder: Path) -> None:
     origin = Path(resolve_model(source))
     for name in (KNOB_FILE, "generation_config.json"):
         if (origin / name).is_file():

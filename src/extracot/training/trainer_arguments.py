@@ -2,11 +2,12 @@
 there."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from extracot.errors import ConfigError
+from extracot.errors import ConfigError, MissingExtraError
+from extracot.io.nearest import did_you_mean
 
 Precision = Literal["auto", "float32", "bfloat16"]
 
@@ -19,6 +20,7 @@ def common_arguments(
     save_every_steps: int,
     keep_checkpoints: int,
     gradient_checkpointing: bool,
+    report_to: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Arguments for quiet training on a GPU where there is one, on the CPU otherwise.
 
@@ -30,8 +32,15 @@ def common_arguments(
         save_every_steps: optimiser steps between checkpoints.
         keep_checkpoints: older ones are deleted.
         gradient_checkpointing: recompute activations to save memory.
+        report_to: trackers, by the names that transformers has for them.
+
+    Raises:
+        ConfigError: a tracker that transformers does not know.
+        MissingExtraError: one that is not installed.
     """
     import torch
+
+    check_trackers(report_to)
 
     has_gpu = torch.cuda.is_available()
     return {
@@ -47,10 +56,32 @@ def common_arguments(
         "logging_strategy": "steps",
         "logging_steps": 1,
         "logging_nan_inf_filter": False,  # it would show the last good loss in place of a NaN
-        "report_to": "none",
+        "report_to": list(report_to) or "none",
         "disable_tqdm": True,
         "dataloader_pin_memory": has_gpu,
     }
+
+
+def check_trackers(names: Sequence[str]) -> None:
+    """See that the trainer can report to all of these.
+
+    Raises:
+        ConfigError: a tracker that transformers does not know.
+        MissingExtraError: one that is not installed.
+    """
+    if not names:
+        return
+    from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
+
+    for name in names:
+        if name not in INTEGRATION_TO_CALLBACK:
+            known = sorted(INTEGRATION_TO_CALLBACK)
+            near = did_you_mean(name, known)
+            raise ConfigError(f"report_to: no tracker is called {name!r}{near or '; known: ' + ', '.join(known)}")
+        try:
+            INTEGRATION_TO_CALLBACK[name]()
+        except (ImportError, RuntimeError) as error:
+            raise MissingExtraError(f"report_to: {name} is not installed; pip install {name}") from error
 
 
 def count_processes() -> int:

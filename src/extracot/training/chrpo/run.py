@@ -25,6 +25,7 @@ from extracot.training.chrpo.rl_set import choose_problems, ratio_key
 from extracot.training.chrpo.scoring import HEAD, MAIN_PARTS, BatchRewards, ResponseScorer, share_metric
 from extracot.training.model_folder import load_prepared, save_trained
 from extracot.training.order import shuffled_epochs
+from extracot.training.processes import finish_together, from_first
 from extracot.training.response_ids import response_tokens
 from extracot.training.trainer_arguments import common_arguments, count_processes, lay_over
 
@@ -67,25 +68,27 @@ def run(config: ChrpoConfig, run_dir: RunDirectory) -> Manifest:
     with Grader() as grader:
         model = load_causal_lm(config.model, device=None if count_processes() == 1 else "cpu")
         trainer, watch = make_trainer(config, run_dir, model, knob, tokenizer, chosen, grader)
-        checkpoint = last_whole_checkpoint(run_dir.checkpoints)
+        checkpoint = from_first(lambda: last_whole_checkpoint(run_dir.checkpoints))
         if checkpoint is not None:
             run_dir.log(f"chrpo: going on from {checkpoint.name}")
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
     folder = run_dir.path / "model"
     save_trained(trainer, tokenizer, config.model, folder)
     last = watch.last
-    return run_dir.finish(
-        inputs=[config.budgets, *([config.model] if Path(config.model).is_dir() else [])],
-        outputs=[folder],
-        counts={
-            "budgets": len(budgets),
-            "problems": len(chosen),
-            "unsolved": n_by_ratio[ratio_key(None)],
-            "steps": trainer.state.global_step,
-        },
-        seeds={"seed": config.seed},
-        model=str(folder),
-        **{name.replace("/", "_"): last.get(name) for name in ("accuracy", "think_tokens/mean", "head/entropy")},
+    return finish_together(
+        lambda: run_dir.finish(
+            inputs=[config.budgets, *([config.model] if Path(config.model).is_dir() else [])],
+            outputs=[folder],
+            counts={
+                "budgets": len(budgets),
+                "problems": len(chosen),
+                "unsolved": n_by_ratio[ratio_key(None)],
+                "steps": trainer.state.global_step,
+            },
+            seeds={"seed": config.seed},
+            model=str(folder),
+            **{name.replace("/", "_"): last.get(name) for name in ("accuracy", "think_tokens/mean", "head/entropy")},
+        )
     )
 
 

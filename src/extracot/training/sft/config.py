@@ -2,9 +2,25 @@
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from extracot.io.config import StageConfig
+
+
+class LoraSection(BaseModel):
+    """Low-rank adapters in place of full fine-tuning; the rows of the control tokens are trained whole."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+
+    rank: int = Field(default=16, ge=1)
+    """Columns of each adapter matrix."""
+    alpha: float = Field(default=32.0, gt=0)
+    """The adapter counts alpha / rank times."""
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    """On the adapter's input, in training."""
+    target_modules: str | tuple[str, ...] = "all-linear"
+    """Names of the layers that get one, as in `[q_proj, v_proj]`; all-linear is every linear layer but the output
+    matrix."""
 
 
 class SftConfig(StageConfig):
@@ -31,10 +47,11 @@ class SftConfig(StageConfig):
     batch_size: int = Field(default=64, ge=1)
     """Examples per optimiser step, over all processes. The paper's 2 x 8 on what look like 4 GPUs."""
     micro_batch_size: int = Field(default=8, ge=1)
-    """Examples per forward pass and process; changes memory and speed, not results (up to rounding)."""
+    """Examples per forward pass and process; changes memory and speed, not results (up to rounding), unless
+    group_by_length makes the order of the examples depend on it."""
     group_by_length: bool = True
     """Put examples of similar length into one forward pass, which saves padding; the batches come in random
-    order."""
+    order. Packing has no need of it."""
     max_length: int = Field(default=6144, ge=2)
     """Longer examples are left out and counted, never cut: a cut example would teach to end without an
     answer."""
@@ -42,15 +59,54 @@ class SftConfig(StageConfig):
     """Of the passes; auto is bfloat16 on a GPU and float32 on a CPU. Weights and optimiser stay in
     float32."""
     gradient_checkpointing: bool = False
-    """Recompute activations to save memory."""
+    """Recompute activations to save memory; changes no loss."""
+    packing: bool = False
+    """Lay the examples of a pass end to end instead of padding them to one length. Every optimiser step holds the same
+    examples and has the same loss as without; no example is cut, none sees another."""
+    lora: LoraSection | None = None
+    """Train adapters instead of all weights; the saved model has them merged in. None trains all weights."""
+
+    holdout_share: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the questions that are kept out of training, with all their rows; 0 measures nothing."""
+    eval_every_steps: int = Field(default=250, ge=1)
+    """Steps between measurements on the held-out questions, of their loss and of the control error; also at the
+    end."""
+    control_questions: int = Field(default=8, ge=0)
+    """Held-out questions that are answered at every ratio of the grid, greedily, for the control error; 0 leaves that
+    out."""
+    control_batch_size: int = Field(default=32, ge=1)
+    """Of those answers, decoded side by side."""
+    best_by: Literal["loss", "control_error"] | None = None
+    """Save the checkpoint that was best on the held-out questions; None saves the last one."""
+
     save_every_steps: int = Field(default=500, ge=1)
     """Optimiser steps between checkpoints: what a kill can lose."""
     keep_checkpoints: int = Field(default=2, ge=1)
     """Older ones are deleted."""
     log_every_steps: int = Field(default=10, ge=1)
     """Steps between lines on stderr; metrics.jsonl gets every step."""
+    report_to: tuple[str, ...] = ()
+    """Trackers that get every metric as well, of those that transformers knows: tensorboard, wandb, trackio, ..."""
     seed: int = Field(default=0, ge=0)
-    """Decides the order of the examples."""
+    """Decides the order of the examples and which questions are held out."""
+    tokens_per_s: float | Literal["measure"] | None = None
+    """For the time that --dry-run tells, and nothing else: training tokens a second of all processes, or `measure` to
+    time a pass of this machine."""
     trainer_args: dict[str, Any] = Field(default_factory=dict)
-    """Further arguments of TRL's SFTConfig (deepspeed, fsdp, packing, ...), those that no key above
-    decides."""
+    """Further arguments of TRL's SFTConfig (deepspeed, fsdp, ...), those that no key above decides."""
+
+    @model_validator(mode="after")
+    def _check(self) -> "SftConfig":
+        if self.best_by is not None:
+            if not self.holdout_share:
+                raise ValueError(f"best_by={self.best_by} needs held-out questions; set holdout_share, to 0.1 say")
+            if self.best_by == "control_error" and not self.control_questions:
+                raise ValueError("best_by=control_error needs control_questions above 0")
+            if self.save_every_steps != self.eval_every_steps:
+                raise ValueError(
+                    f"best_by needs a checkpoint of every measured step: set save_every_steps="
+                    f"{self.save_every_steps} and eval_every_steps={self.eval_every_steps} to one value"
+                )
+        if isinstance(self.tokens_per_s, float) and self.tokens_per_s <= 0:
+            raise ValueError("tokens_per_s must be above 0")
+        return self

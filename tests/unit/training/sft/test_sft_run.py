@@ -39,7 +39,7 @@ def test_a_run_leaves_a_model_that_later_stages_can_use(whole_run: Path, prepare
     assert generation["do_sample"] is True
     assert not (whole_run / "model/training_args.bin").exists()
     manifest = read_manifest(whole_run / "manifest.json")
-    assert manifest.counts == {"examples": 18, "too_long": 0, "steps": 6}
+    assert manifest.counts == {"examples": 18, "too_long": 0, "held_out_questions": 0, "steps": 6}
 
 
 def test_the_loss_falls_and_every_step_is_in_the_metrics(whole_run: Path) -> None:
