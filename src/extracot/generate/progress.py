@@ -56,8 +56,9 @@ class CompletionProgress:
         n_there = self._n_done - self._n_failed
         failed = f" ({self._n_failed} failed)" if self._n_failed else ""
         correct = f", {self._n_correct / n_there:.1%} correct" if n_there else ""
+        tokens = f", {self._n_tokens / elapsed_s:.0f} tokens/s" if self._n_tokens else ""
         left_s = elapsed_s / self._n_done * (self._n_total - self._n_done)
         return (
-            f"{self._name}: {self._n_done}/{self._n_total}{failed}{correct}, {self._n_done / elapsed_s:.1f} a second, "
-            f"{self._n_tokens / elapsed_s:.0f} tokens/s, {format_duration(left_s)} left"
+            f"{self._name}: {self._n_done}/{self._n_total}{failed}{correct}, {self._n_done / elapsed_s:.1f} a second"
+            f"{tokens}, {format_duration(left_s)} left"
         )

@@ -1,0 +1,24 @@
+from extracot.generate.progress import CompletionProgress
+
+
+def test_progress_tells_rates_and_the_time_left_now_and_then_and_at_the_end() -> None:
+    now_s = 0.0
+    said: list[str] = []
+    progress = CompletionProgress(said.append, "generate", n_total=40, clock=lambda: now_s)
+    for n in range(20):
+        now_s += 1.0
+        progress.add(n_tokens=50, is_correct=n % 2 == 0)
+    # Every ten seconds; 10 of 40 in 10 s leave 30 s.
+    assert said == [
+        "generate: 10/40, 50.0% correct, 1.0 a second, 50 tokens/s, 30.0 s left",
+        "generate: 20/40, 50.0% correct, 1.0 a second, 50 tokens/s, 20.0 s left",
+    ]
+    for _ in range(20):
+        progress.add_failure()
+    assert said[-1] == "generate: 40/40 (20 failed), 50.0% correct, 2.0 a second, 50 tokens/s, 0.0 s left"
+
+
+def test_tokens_that_nobody_counts_are_not_told() -> None:
+    said: list[str] = []
+    CompletionProgress(said.append, "import", n_total=1, clock=lambda: 1.0).add(0, False)
+    assert "tokens" not in said[0] and said[0].startswith("import: 1/1, 0.0% correct, ")
