@@ -99,7 +99,7 @@ class Compressor:
         question: str,
         cot: str,
         ratios: Sequence[float],
-        tokenizer: "PreTrainedTokenizerBase | str",
+        tokenizer: "PreTrainedTokenizerBase | str" = DEFAULT_COMPRESSOR,
         answer: str | None = None,
         *,
         threshold: float | None = None,
@@ -110,7 +110,8 @@ class Compressor:
             question: what the chain of thought answers; "" where it is unknown.
             cot: the reasoning, without think tags.
             ratios: [R] shares of tokens to keep, each in (0, 1].
-            tokenizer: of the model that the text is for, or its name: all tokens are counted in it.
+            tokenizer: of the model that the text is for, or its name: all tokens are counted in it. The packaged
+                compressor's splits text about as a full-size vocabulary does.
             answer: where it is known, a unit that states it stays at every ratio.
             threshold: in [0, 1]; asks for one text more, of the units that score at least this. `ratios` may then
                 be empty.
@@ -129,7 +130,7 @@ class Compressor:
         self,
         passages: Sequence[Passage],
         ratios: Sequence[float],
-        tokenizer: "PreTrainedTokenizerBase | str",
+        tokenizer: "PreTrainedTokenizerBase | str" = DEFAULT_COMPRESSOR,
         *,
         threshold: float | None = None,
     ) -> list[list[CompressedText]]:
@@ -190,7 +191,7 @@ class Compressor:
         passages: Sequence[Passage],
         scored: Sequence[Sequence[ScoredUnit]],
         ratios: Sequence[float],
-        tokenizer: "PreTrainedTokenizerBase | str",
+        tokenizer: "PreTrainedTokenizerBase | str" = DEFAULT_COMPRESSOR,
         *,
         threshold: float | None = None,
     ) -> list[list[CompressedText]]:

@@ -61,3 +61,11 @@ def test_its_folder_is_small_and_its_card_names_these_very_weights() -> None:
     digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
     card = (folder / "README.md").read_text(encoding="utf-8")
     assert digest in card and "Licence" in card
+
+
+def test_a_text_is_cut_without_naming_a_tokenizer() -> None:
+    question, cot = "How many shells?", "First, Gus has 4 shells. Then $4 + 5 = 9$. So the answer is \\boxed{9}."
+    compressor = Compressor.from_pretrained()
+    [unnamed] = compressor.compress(question, cot, ratios=[0.5])
+    [named] = compressor.compress(question, cot, ratios=[0.5], tokenizer="default")
+    assert unnamed == named
