@@ -12,6 +12,8 @@ from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from extracot.errors import UsageError
+
 OnDone = Callable[[int, "Generation"], None]
 """Called with a prompt's index and its completion as soon as it is there, in any order, by the calling thread."""
 
@@ -94,6 +96,18 @@ def request_seeds(prompts: Sequence[str], seed: int) -> list[int]:
     for prompt in prompts:
         seeds.append(request_seed(prompt, seed, sample=n_seen[prompt]))
         n_seen[prompt] += 1
+    return seeds
+
+
+def seed_per_prompt(prompts: Sequence[str], seed: int, given: Sequence[int] | None) -> list[int]:
+    """The given seeds, or `request_seeds` where none are.
+
+    Raises:
+        UsageError: not one seed per prompt.
+    """
+    seeds = request_seeds(prompts, seed) if given is None else list(given)
+    if len(seeds) != len(prompts):
+        raise UsageError(f"{len(prompts)} prompts came with {len(seeds)} seeds; give one each")
     return seeds
 
 

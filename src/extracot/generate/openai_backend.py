@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from extracot.errors import ModelError, StageError, UsageError
-from extracot.generate.backend import FailedRequest, Generation, OnDone, OnFailed, Sampling, request_seeds
+from extracot.generate.backend import FailedRequest, Generation, OnDone, OnFailed, Sampling, seed_per_prompt
 from extracot.generate.backend_config import Api, ServerConfig
 from extracot.generate.servers import PROFILES, ServedText, join_reasoning, read_reply, request_body
 from extracot.generate.tokens import StopTokens, completion_text
@@ -80,9 +80,7 @@ class OpenAiBackend:
             UsageError: an empty prompt, or a wrong number of seeds.
             ModelError: the server would put special tokens around a prompt that are not those of its rendering.
         """
-        row_seeds = request_seeds(prompts, sampling.seed) if seeds is None else list(seeds)
-        if len(row_seeds) != len(prompts):
-            raise UsageError(f"{len(prompts)} prompts came with {len(row_seeds)} seeds; give one each")
+        row_seeds = seed_per_prompt(prompts, sampling.seed, seeds)
         if not prompts:
             return []
         self._check_server()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from extracot.errors import UsageError
-from extracot.generate.backend import Generation, OnDone, OnFailed, Sampling, request_seeds
+from extracot.generate.backend import Generation, OnDone, OnFailed, Sampling, seed_per_prompt
 from extracot.generate.decoding import DecodedRow, decode_batch
 from extracot.generate.tokens import completion_text, stop_tokens
 
@@ -48,9 +48,7 @@ class TransformersBackend:
         Raises:
             UsageError: an empty prompt, a wrong number of seeds, or more tokens than the model has positions.
         """
-        row_seeds = request_seeds(prompts, sampling.seed) if seeds is None else list(seeds)
-        if len(row_seeds) != len(prompts):
-            raise UsageError(f"{len(prompts)} prompts came with {len(row_seeds)} seeds; give one each")
+        row_seeds = seed_per_prompt(prompts, sampling.seed, seeds)
         prompt_ids = [self._tokenizer.encode(prompt, add_special_tokens=False) for prompt in prompts]
         self._check_lengths(prompt_ids, sampling.max_new_tokens)
         by_length = sorted(range(len(prompts)), key=lambda index: -len(prompt_ids[index]))

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from extracot.errors import MissingExtraError, ModelError, UsageError
-from extracot.generate.backend import Generation, OnDone, OnFailed, Sampling, request_seeds
+from extracot.generate.backend import Generation, OnDone, OnFailed, Sampling, seed_per_prompt
 from extracot.generate.tokens import StopTokens, completion_text
 
 if TYPE_CHECKING:
@@ -72,9 +72,7 @@ class VllmBackend:
         Raises:
             UsageError: an empty prompt, a wrong number of seeds, or more tokens than the model has positions.
         """
-        row_seeds = request_seeds(prompts, sampling.seed) if seeds is None else list(seeds)
-        if len(row_seeds) != len(prompts):
-            raise UsageError(f"{len(prompts)} prompts came with {len(row_seeds)} seeds; give one each")
+        row_seeds = seed_per_prompt(prompts, sampling.seed, seeds)
         prompt_ids = [self._tokenizer.encode(prompt, add_special_tokens=False) for prompt in prompts]
         self._check_lengths(prompt_ids, sampling.max_new_tokens)
         started_s: dict[str, float] = {}
