@@ -68,6 +68,8 @@ def think(asked: Asked) -> str:
 class ScriptedServer:
     """The server; `script` gets every post and how many came before it with the same prompt."""
 
+    asked_type: type[Asked] = Asked
+
     def __init__(self) -> None:
         self.asked: list[Asked] = []
         self.models: list[str] | None = ["scripted"]
@@ -86,7 +88,7 @@ class ScriptedServer:
 
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                asked = Asked(self.path, dict(self.headers), body)
+                asked = server.asked_type(self.path, dict(self.headers), body)
                 with server._lock:
                     n_before = sum(other.prompt == asked.prompt for other in server.asked)
                     server.asked.append(asked)

@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from extracot.errors import UsageError
 from extracot.models.load import resolve_model
 
 if TYPE_CHECKING:
@@ -57,3 +58,27 @@ def completion_text(
     text = tokenizer.decode(shown, skip_special_tokens=False, clean_up_tokenization_spaces=False)
     assert isinstance(text, str)
     return text
+
+
+def check_lengths(
+    prompt_ids: Sequence[Sequence[int]], max_new_tokens: int, n_positions: int | None, remedy: str = ""
+) -> None:
+    """Refuse prompts that a model cannot complete.
+
+    Args:
+        prompt_ids: one sequence per prompt.
+        max_new_tokens: of a completion.
+        n_positions: the most tokens of prompt and completion together; None is no limit.
+        remedy: what else than fewer new tokens would help, for the error.
+
+    Raises:
+        UsageError: an empty prompt, or one that leaves no room for `max_new_tokens`.
+    """
+    if any(not ids for ids in prompt_ids):
+        raise UsageError("a prompt has no tokens; a completion needs something to continue")
+    n_longest = max((len(ids) for ids in prompt_ids), default=0)
+    if n_positions is not None and n_longest + max_new_tokens > n_positions:
+        raise UsageError(
+            f"a prompt of {n_longest} tokens and max_new_tokens={max_new_tokens} exceed the model's {n_positions} "
+            f"positions; lower max_new_tokens to {max(n_positions - n_longest, 0)} or less{remedy}"
+        )

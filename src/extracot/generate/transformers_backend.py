@@ -7,7 +7,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from extracot.errors import UsageError
 from extracot.generate.backend import Generation, OnDone, OnFailed, Sampling, seed_per_prompt
 from extracot.generate.decoding import DecodedRow, decode_batch
-from extracot.generate.tokens import completion_text, stop_tokens
+from extracot.generate.tokens import check_lengths, completion_text, stop_tokens
 
 
 class TransformersBackend:
@@ -50,7 +50,8 @@ class TransformersBackend:
         """
         row_seeds = seed_per_prompt(prompts, sampling.seed, seeds)
         prompt_ids = [self._tokenizer.encode(prompt, add_special_tokens=False) for prompt in prompts]
-        self._check_lengths(prompt_ids, sampling.max_new_tokens)
+        n_positions = getattr(self._model.config, "max_position_embeddings", None)
+        check_lengths(prompt_ids, sampling.max_new_tokens, n_positions)
         by_length = sorted(range(len(prompts)), key=lambda index: -len(prompt_ids[index]))
         done: dict[int, Generation] = {}
         was_training = self._model.training
@@ -73,17 +74,6 @@ class TransformersBackend:
         finally:
             self._model.train(was_training)
         return [done[index] for index in range(len(prompts))]
-
-    def _check_lengths(self, prompt_ids: Sequence[Sequence[int]], max_new_tokens: int) -> None:
-        if any(not ids for ids in prompt_ids):
-            raise UsageError("a prompt has no tokens; a completion needs something to continue")
-        n_longest = max((len(ids) for ids in prompt_ids), default=0)
-        n_positions = getattr(self._model.config, "max_position_embeddings", None)
-        if n_positions is not None and n_longest + max_new_tokens > n_positions:
-            raise UsageError(
-                f"a prompt of {n_longest} tokens and max_new_tokens={max_new_tokens} exceed the model's "
-                f"{n_positions} positions; lower max_new_tokens to {max(n_positions - n_longest, 0)} or less"
-            )
 
     def _generation(self, row: DecodedRow) -> Generation:
         text = completion_text(self._tokenizer, row.token_ids, self._hidden_ids)

@@ -11,9 +11,9 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from extracot.errors import MissingExtraError, ModelError, UsageError
+from extracot.errors import MissingExtraError, ModelError
 from extracot.generate.backend import Generation, OnDone, OnFailed, Sampling, seed_per_prompt
-from extracot.generate.tokens import StopTokens, completion_text
+from extracot.generate.tokens import StopTokens, check_lengths, completion_text
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -74,7 +74,8 @@ class VllmBackend:
         """
         row_seeds = seed_per_prompt(prompts, sampling.seed, seeds)
         prompt_ids = [self._tokenizer.encode(prompt, add_special_tokens=False) for prompt in prompts]
-        self._check_lengths(prompt_ids, sampling.max_new_tokens)
+        n_positions = self._engine.model_config.max_model_len
+        check_lengths(prompt_ids, sampling.max_new_tokens, n_positions, ", or raise vllm.max_model_len")
         started_s: dict[str, float] = {}
         places: dict[str, int] = {}
         done: dict[int, Generation] = {}
@@ -105,18 +106,6 @@ class VllmBackend:
         from vllm import SamplingParams
 
         self._engine.add_request(name, {"prompt_token_ids": list(prompt_ids)}, SamplingParams(**parameters))
-
-    def _check_lengths(self, prompt_ids: Sequence[Sequence[int]], max_new_tokens: int) -> None:
-        if any(not ids for ids in prompt_ids):
-            raise UsageError("a prompt has no tokens; a completion needs something to continue")
-        n_longest = max((len(ids) for ids in prompt_ids), default=0)
-        n_positions = self._engine.model_config.max_model_len
-        if n_longest + max_new_tokens > n_positions:
-            raise UsageError(
-                f"a prompt of {n_longest} tokens and max_new_tokens={max_new_tokens} exceed vLLM's {n_positions} "
-                f"positions; lower max_new_tokens to {max(n_positions - n_longest, 0)} or less, "
-                "or raise vllm.max_model_len"
-            )
 
 
 def sampling_arguments(sampling: Sampling, seed: int) -> dict[str, Any]:

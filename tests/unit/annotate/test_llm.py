@@ -155,20 +155,21 @@ def test_a_server_that_takes_no_schema_is_asked_without(
 def test_what_no_trace_can_get_past_stops_the_run_at_once(
     tmp_path: Path, teacher: Any, trace_file: Build, llm_config: Build, failure_of: Build, status: int, says: str
 ) -> None:
-    release = threading.Event()
+    has_begun, release = threading.Event(), threading.Event()
 
     # The first trace hangs; the refusal of the second one is not kept waiting by it.
     def script(asked: Any, n_before: int) -> Any:
         if asked.question == "Question 0?":
-            release.wait(30)
+            has_begun.set()
+            release.wait(60)
+        has_begun.wait(60)
         return failure_of(status)
 
     teacher.script = script
-    started_s = time.monotonic()
-    config = llm_config(trace_file(50), concurrency=2, timeout_s=30)
+    config = llm_config(trace_file(50), concurrency=2, timeout_s=60)
     with pytest.raises(StageError, match=says) as raised:
         annotate(config, tmp_path / "run")
-    assert time.monotonic() - started_s < 10
+    assert teacher.n_open == 1  # the first still hangs
     assert "\n" not in str(raised.value)
     assert len(teacher.asked) == 2
     assert (tmp_path / "run" / "records" / RECORDS).read_text() == ""
