@@ -210,3 +210,23 @@ def serve_with_vllm() -> Callable[[Path, Path], contextlib.AbstractContextManage
         )
 
     return serve
+
+
+@pytest.fixture(scope="session")
+def torchrun() -> Callable[..., "subprocess.CompletedProcess[str]"]:
+    """`torchrun(n_processes, *arguments)`: run it in processes that train together, one thread each.
+
+    The arguments are those of torchrun after its own: a script and what it takes, or `-m extracot` and a command.
+    """
+
+    def launch(n_processes: int, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(n_processes)]
+        return subprocess.run(
+            [sys.executable, *launcher, *arguments],
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            timeout=900,
+            capture_output=True,
+            text=True,
+        )
+
+    return launch

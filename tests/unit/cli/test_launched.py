@@ -1,5 +1,7 @@
 """Opening a run in several processes, and the settings that start them."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -51,3 +53,22 @@ def test_a_stage_of_one_process_refuses_to_be_one_of_several(
         assert main(arguments) == 2
         assert "generate runs in one process, and this is one of 2" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("parted", [True, False])
+def test_a_process_that_parted_ends_after_all_other_exit_handlers_and_before_the_interpreter_is_finalised(
+    parted: bool,
+) -> None:
+    script = f"""if True:
+        import atexit
+        from extracot.cli import launched
+        atexit.register(launched._skip_finalisation)
+        atexit.register(print, "handler", flush=False)
+        class Last:
+            def __del__(self, print=print): print("finalised")
+        kept = Last()
+        launched._parted = {parted}
+    """
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == (["handler"] if parted else ["handler", "finalised"])

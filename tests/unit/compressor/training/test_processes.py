@@ -1,8 +1,7 @@
 """One process and two train the same compressor."""
 
-import os
 import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,26 +9,41 @@ import torch
 from safetensors.torch import load_file
 from tests.unit.compressor.training.test_architectures import write_data
 
-SCRIPT = Path(__file__).parent / "train_in_processes.py"
-
-
-def train(n_processes: int, data: Path, out: Path) -> dict[str, torch.Tensor]:
-    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(n_processes)]
-    subprocess.run(
-        [sys.executable, *launch, str(SCRIPT), str(data), str(out)],
-        check=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"},
-        timeout=550,
-        capture_output=True,
-    )
-    return load_file(out / "0" / "model" / "model.safetensors")
+SETTINGS = {
+    "vocab_size": 320,
+    "hidden_size": 16,
+    "n_layers": 1,
+    "n_heads": 2,
+    "mlp_size": 16,
+    "max_length": 128,
+    "tiers": "[0.0, 1.0]",
+    "ratios": "[0.5]",
+    "batch_tokens": 256,
+    "max_steps": 4,
+    "n_epochs": 4,
+    "n_evaluations": 2,
+    "holdout_share": 0.2,
+    "device": "cpu",
+    "lr": 1e-3,
+    "matrix_lr": "null",
+}
 
 
 @pytest.mark.slow
-def test_two_processes_train_like_one(tmp_path: Path) -> None:
+def test_two_processes_train_like_one_into_one_run_directory(
+    torchrun: Callable[..., "subprocess.CompletedProcess[str]"], tmp_path: Path
+) -> None:
     """The same batches in the same order, gradients averaged over all their tokens, one writer."""
     write_data(tmp_path)
-    one, two = train(1, tmp_path, tmp_path / "one"), train(2, tmp_path, tmp_path / "two")
-    for name, value in one.items():
-        torch.testing.assert_close(two[name], value, rtol=1e-4, atol=1e-5)
-    assert not (tmp_path / "two" / "1" / "model").exists()
+    given = {"traces": tmp_path / "traces.jsonl", "annotations": tmp_path / "annotations.jsonl", **SETTINGS}
+    values = [f"{key}={value}" for key, value in given.items()]
+    weights = {}
+    for n_processes in (1, 2):
+        out = tmp_path / str(n_processes)
+        done = torchrun(n_processes, "-m", "extracot", "train-compressor", "--set", *values, "--out", str(out))
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.split() == [str(out)]
+        assert [path.name for path in (out / "logs").iterdir()] == ["attempt-1.log"]
+        weights[n_processes] = load_file(out / "model/model.safetensors")
+    for name, value in weights[1].items():
+        torch.testing.assert_close(weights[2][name], value, rtol=1e-4, atol=1e-5)

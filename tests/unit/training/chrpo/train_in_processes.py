@@ -3,6 +3,7 @@
 Arguments: model folder, output folder, responses per pass and process.
 """
 
+import os
 import sys
 import warnings
 from pathlib import Path
@@ -74,3 +75,4 @@ def main(model_dir: str, output: Path, micro_batch_size: int) -> None:
 
 if __name__ == "__main__":
     main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]))
+    os._exit(0)  # as the command does: threads of gloo may abort an interpreter that is being finalised

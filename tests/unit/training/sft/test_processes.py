@@ -1,8 +1,6 @@
 """The sft command in two processes: one run directory, and the losses of a single process."""
 
-import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,28 +13,17 @@ torch = pytest.importorskip("torch")
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.slow]
 
 TrainTinySft = Callable[..., Path]
+Torchrun = Callable[..., "subprocess.CompletedProcess[str]"]
 MEASURED = {"holdout_share": 0.3, "eval_every_steps": 3, "control_questions": 2, "best_by": "loss"}
-
-
-def launch(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """`torchrun --nproc_per_node 2 -m extracot ...`"""
-    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "-m", "extracot"]
-    return subprocess.run(
-        [sys.executable, *torchrun, *arguments],
-        env={**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"},
-        timeout=900,
-        capture_output=True,
-        text=True,
-    )
 
 
 @pytest.mark.parametrize("packing", [False, True], ids=["padded", "packed"])
 def test_two_processes_train_like_one_into_one_run_directory(
-    packing: bool, train_tiny_sft: TrainTinySft, tmp_path: Path
+    packing: bool, train_tiny_sft: TrainTinySft, torchrun: Torchrun, tmp_path: Path
 ) -> None:
     # 8 examples a step in passes of 2: 4 passes in one process, 2 each in two
     one = train_tiny_sft(tmp_path, **MEASURED, packing=packing, micro_batch_size=2)
-    done = launch("sft", str(one / "config.json"), "--out", str(tmp_path / "two"))
+    done = torchrun(2, "-m", "extracot", "sft", str(one / "config.json"), "--out", str(tmp_path / "two"))
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == [str(tmp_path / "two")]
     assert done.stderr.count("sft: step 6/6, loss") == 1
