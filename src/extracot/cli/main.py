@@ -10,17 +10,30 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import extracot
 from extracot.errors import ExtracotError, UsageError
+
+if TYPE_CHECKING:
+    from extracot.pipeline.stages import Stage
 
 
 class _Parser(argparse.ArgumentParser):
     """Reports bad usage as our own one-line error, and takes no abbreviated flags."""
 
+    stage: "Stage | None" = None
+    """Whose keys the help lists, where the command is a stage."""
+
     def __init__(self, **options: Any) -> None:
         super().__init__(allow_abbrev=False, **options)
+
+    def format_help(self) -> str:
+        if self.stage is None:
+            return super().format_help()
+        from extracot.cli.key_help import describe_keys
+
+        return f"{super().format_help()}\n{describe_keys(self.stage.config_class())}\n"
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message}; see: {self.prog} --help")
@@ -60,6 +73,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="command", required=True)
     for stage in STAGES.values():
         stage_parser = commands.add_parser(stage.name, help=stage.does, description=stage.does)
+        stage_parser.stage = stage
         _add_stage_options(stage_parser)
         if stage.name == "compress":
             _add_compress_options(stage_parser)
