@@ -16,7 +16,7 @@ from extracot.errors import MissingFileError, UsageError
 from extracot.io.config import StageConfig, load_config, missing_inputs
 from extracot.io.jsonl import STDIN
 from extracot.io.manifest import Manifest
-from extracot.io.run_directory import RunDirectory
+from extracot.io.run_directory import RunDirectory, RunIntent
 from extracot.pipeline.stages import Stage, find_stage
 
 if TYPE_CHECKING:
@@ -48,14 +48,17 @@ def run_stage_command(options: argparse.Namespace) -> int:
         )
     if options.command == "compress" and (options.text or getattr(config, "traces", None) == STDIN):
         if options.dry_run:
-            _print_plan(stage, config, "stdin to stdout")
+            _print_plan(stage, config)
+            print(f"would run {stage.name} from stdin to stdout; nothing was written")
             return 0
         from extracot.cli.filter_command import run_filter_command
 
         return run_filter_command(options, cast("CompressConfig", config))
     out = Path(options.out or Path("runs") / _default_name(options.preset, stage))
     if options.dry_run:
-        _print_plan(stage, config, f"in {out}")
+        _print_plan(stage, config)
+        intent = RunDirectory.check(out, config, stage.name, options.resume, options.overwrite)
+        print(f"would run {stage.name} {_WHERE[intent].format(out=out)}; nothing was written")
         return 0
     if not options.debug:
         _hush_libraries()
@@ -119,13 +122,21 @@ def _default_name(preset: str | None, stage: Stage) -> str:
     return path.stem if path.name != "config.json" else path.resolve().parent.name
 
 
-def _print_plan(stage: Stage, config: StageConfig, where: str) -> None:
+def _print_plan(stage: Stage, config: StageConfig) -> None:
     shown = {"stage": stage.name, **config.model_dump(mode="json")}
     print(yaml.safe_dump(shown, sort_keys=False, allow_unicode=True, width=110), end="")
     plan = stage.plan_function()
     if plan is not None:
         print(f"\n{plan(config)}")
-    print(f"\nwould run {stage.name} {where}; nothing was written")
+    print()
+
+
+_WHERE: dict[RunIntent, str] = {
+    "start": "in {out}",
+    "go on": "in {out}, and go on with the run there",
+    "read": "in {out}, but it is complete and there is nothing to do",
+    "overwrite": "in {out}, and delete the run there first",
+}
 
 
 def _run_logged(run: Callable[[], Manifest], run_dir: RunDirectory) -> None:

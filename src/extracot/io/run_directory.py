@@ -21,12 +21,16 @@ import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 from extracot.errors import RunDirectoryError
 from extracot.io.atomic import write_json_atomic, write_text_atomic
 from extracot.io.config import StageConfig, config_digest, differing_keys
 from extracot.io.jsonl import JsonlWriter
 from extracot.io.manifest import Manifest, digest_path, package_versions, read_manifest, source_commit
+
+RunIntent = Literal["start", "go on", "read", "overwrite"]
+"""What becomes of a run directory: a new run, an unfinished one resumed, a finished one read, an old one deleted."""
 
 
 class RunDirectory:
@@ -66,41 +70,53 @@ class RunDirectory:
                 (names the differing keys), a folder that is not ours, a place that cannot be written.
         """
         target = Path(path)
+        intent = cls.check(target, config, stage, resume, overwrite)
+        if intent == "read":
+            return cls(target, config, stage, _n_attempts(target), is_complete=True)
         try:
-            return cls._open(target, config, stage, resume, overwrite)
+            if intent == "overwrite":
+                _empty(target)
+            elif intent == "go on":
+                (target / "manifest.json").unlink(missing_ok=True)
+            for folder in ("records", "logs"):
+                (target / folder).mkdir(parents=True, exist_ok=True)
+            write_json_atomic(target / "config.json", {"stage": stage, **config.model_dump(mode="json")})
+            run_dir = cls(target, config, stage, _n_attempts(target) + 1, is_complete=False)
+            run_dir._log_path.touch()
+            return run_dir
         except RunDirectoryError:
             raise
         except OSError as error:
             raise RunDirectoryError(f"{target}: cannot be used as a run directory: {error}") from error
 
-    @classmethod
-    def _open(
-        cls, path: Path, config: StageConfig, stage: str, resume: bool, overwrite: bool
-    ) -> "RunDirectory":
-        if path.exists() and not path.is_dir():
-            raise RunDirectoryError(f"{path} is a file; name a folder with --out")
-        if path.is_dir() and any(path.iterdir()):
-            old = _read_config(path)
-            if overwrite:
-                _empty(path)
-            elif resume:
-                _require_same_config(path, old, config, stage)
-                if (path / "manifest.json").exists():
-                    if not config.resumes_part_by_part:
-                        return cls(path, config, stage, _n_attempts(path), is_complete=True)
-                    (path / "manifest.json").unlink()
-            else:
-                state = "a finished" if (path / "manifest.json").exists() else "an unfinished"
-                raise RunDirectoryError(
-                    f"{path} already holds {state} run of {old['stage']}; "
-                    "use --resume, --overwrite, or another folder with --out"
-                )
-        for folder in ("records", "logs"):
-            (path / folder).mkdir(parents=True, exist_ok=True)
-        write_json_atomic(path / "config.json", {"stage": stage, **config.model_dump(mode="json")})
-        run_dir = cls(path, config, stage, _n_attempts(path) + 1, is_complete=False)
-        run_dir._log_path.touch()
-        return run_dir
+    @staticmethod
+    def check(
+        path: str | Path, config: StageConfig, stage: str, resume: bool = False, overwrite: bool = False
+    ) -> RunIntent:
+        """What `open` would do; touches nothing.
+
+        Raises:
+            RunDirectoryError: as `open`, but for what only writing can tell.
+        """
+        target = Path(path)
+        try:
+            if target.exists() and not target.is_dir():
+                raise RunDirectoryError(f"{target} is a file; name a folder with --out")
+            if not target.is_dir() or not any(target.iterdir()):
+                return "start"
+            old = _read_config(target)
+            is_finished = (target / "manifest.json").exists()
+        except OSError as error:
+            raise RunDirectoryError(f"{target}: cannot be used as a run directory: {error}") from error
+        if overwrite:
+            return "overwrite"
+        if not resume:
+            raise RunDirectoryError(
+                f"{target} already holds {'a finished' if is_finished else 'an unfinished'} run of {old['stage']}; "
+                "use --resume, --overwrite, or another folder with --out"
+            )
+        _require_same_config(target, old, config, stage)
+        return "read" if is_finished and not config.resumes_part_by_part else "go on"
 
     @classmethod
     def attach(cls, path: str | Path, config: StageConfig, stage: str, is_complete: bool) -> "RunDirectory":

@@ -98,6 +98,20 @@ def test_a_dry_run_prints_config_and_plan_and_writes_nothing(
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def test_a_dry_run_says_what_would_become_of_an_earlier_run(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sample", "--out", "here"]) == 0
+    capsys.readouterr()
+    assert main(["sample", "--out", "here", "--dry-run", "--resume"]) == 0
+    assert "in here, but it is complete and there is nothing to do" in capsys.readouterr().out
+    assert main(["sample", "--out", "here", "--dry-run", "--overwrite"]) == 0
+    assert "in here, and delete the run there first; nothing was written" in capsys.readouterr().out
+    assert main(["sample", "--out", "here", "--dry-run", "--resume", "--set", "scorer=other"]) == 2
+    assert "scorer" in capsys.readouterr().err
+    assert main(["sample", "--out", "here", "--dry-run"]) == 2
+    assert "here already holds a finished run" in capsys.readouterr().err
+    assert Path("here/manifest.json").is_file()
+
+
 def test_compress_takes_a_file_of_traces_and_short_flags() -> None:
     Path("t.jsonl").write_text("{}\n")
     arguments = "compress t.jsonl --ratios 0.2 0.4 --scorer encoder --tokenizer Qwen/Qwen3-1.7B --model toy"

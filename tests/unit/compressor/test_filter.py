@@ -172,7 +172,7 @@ def test_odd_characters_cost_no_other_trace(
 def test_a_dry_run_reads_nothing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     feed(monkeypatch, "nonsense\n")
     assert main(["compress", "-", "--ratios", "0.2", "--scorer", "slice", "--dry-run"]) == 0
-    assert "would run compress stdin to stdout; nothing was written" in capsys.readouterr().out
+    assert "would run compress from stdin to stdout; nothing was written" in capsys.readouterr().out
 
 
 @pytest.mark.slow

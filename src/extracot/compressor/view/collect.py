@@ -51,7 +51,12 @@ def collect_views(
         found.setdefault(record.trace_id, []).append(record)
     missing = [trace_id for trace_id in wanted if trace_id not in found]
     if missing or not found:
-        raise DataError(f"{records}: holds no compression" + (f" of trace {missing[0]}" if missing else ""))
+        is_unfinished = config.is_file() and not (config.parent / "manifest.json").is_file()
+        raise DataError(
+            f"{records}: holds no compression"
+            + (f" of trace {missing[0]}" if missing else "")
+            + (" yet; the run is not finished, go on with it by --resume" if is_unfinished else "")
+        )
     views: dict[str, ViewedTrace] = {}
     for trace in scan_traces(source, needs_question=False):
         if isinstance(trace, Trace) and trace.id in found:
