@@ -1,5 +1,7 @@
 """Config of the prepare-model stage."""
 
+from typing import Literal
+
 from pydantic import Field, field_validator, model_validator
 
 from extracot.io.config import StageConfig
@@ -24,6 +26,9 @@ class PrepareModelConfig(StageConfig):
     """What each `reasoning_effort` means. None: low, medium and high are the smallest, the middle and the largest ratio
     of the grid, auto and policy let the model choose; where the model's own template reads `reasoning_effort`, that is
     left to it. Empty: always left alone."""
+    embeddings: Literal["distinct", "mean"] = "distinct"
+    """How the new tokens start: told apart and in the order of their ratios, or all at the mean of the others, which is
+    what the resizing of transformers leaves; mean is there to be compared with."""
     seed: int = Field(default=0, ge=0)
     """Decides the first embeddings of the new tokens."""
 

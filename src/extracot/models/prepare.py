@@ -28,7 +28,11 @@ learns to tell one ratio from another."""
 
 
 def add_control_tokens(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, grid: Sequence[float], seed: int
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    grid: Sequence[float],
+    seed: int,
+    are_distinct: bool = True,
 ) -> dict[str, int]:
     """Add the tokens of a grid and the policy token to both, in place.
 
@@ -39,6 +43,7 @@ def add_control_tokens(
         tokenizer: the one of that model.
         grid: target ratios, each a whole percent in (0, 1].
         seed: decides the directions and the noise of the new rows.
+        are_distinct: False starts every new row at the mean row.
 
     Returns:
         The id of every control token, ratios ascending, the policy token last.
@@ -65,11 +70,14 @@ def add_control_tokens(
     new_ids = [ids[tokens[place]] for place in new_places]
     input_VD, output_VD = _matrices(model)
     with torch.no_grad():
-        rows_CD = control_rows(input_VD[old_ids], sorted(grid), INPUT_SPREAD, seed)
-        input_VD[new_ids] = rows_CD[new_places].to(input_VD)
-        if output_VD is not None:
-            rows_CD = control_rows(output_VD[old_ids], sorted(grid), OUTPUT_SPREAD, seed)
-            output_VD[new_ids] = rows_CD[new_places].to(output_VD)
+        for rows_VD, spread in ((input_VD, INPUT_SPREAD), (output_VD, OUTPUT_SPREAD)):
+            if rows_VD is None:
+                continue
+            known_VD = rows_VD[old_ids]
+            if are_distinct:
+                rows_VD[new_ids] = control_rows(known_VD, sorted(grid), spread, seed)[new_places].to(rows_VD)
+            else:
+                rows_VD[new_ids] = known_VD.float().mean(dim=0).to(rows_VD)
         bias_V = getattr(model.get_output_embeddings(), "bias", None)  # type: ignore[no-untyped-call]
         if bias_V is not None:
             bias_V[new_ids] = bias_V[old_ids].mean()

@@ -34,7 +34,9 @@ def run(config: PrepareModelConfig, run_dir: RunDirectory) -> Manifest:
     tokenizer = load_tokenizer(config.model)
     model = load_causal_lm(config.model, dtype="auto", device="cpu")
     n_rows_before = n_embedding_rows(model)
-    ids = add_control_tokens(model, tokenizer, config.grid, config.seed)
+    ids = add_control_tokens(
+        model, tokenizer, config.grid, config.seed, are_distinct=config.embeddings == "distinct"
+    )
     fit_generation_config(model, tokenizer)
     knob = Knob(
         grid=config.grid,

@@ -63,6 +63,17 @@ def test_new_rows_are_distinct_and_old_rows_are_untouched(
     assert torch.pdist(model.lm_head.weight[ids].detach()).min() > 0.02 * typical
 
 
+@pytest.mark.parametrize("is_tied", [True, False])
+def test_rows_that_need_not_be_distinct_start_at_the_mean_of_the_others(
+    make_tiny_model: MakeModel, tiny_tokenizer: PreTrainedTokenizerFast, is_tied: bool
+) -> None:
+    model = make_tiny_model(tiny_tokenizer, 0, is_tied)
+    n_old = len(tiny_tokenizer)
+    ids = list(add_control_tokens(model, tiny_tokenizer, GRID, seed=0, are_distinct=False).values())
+    for matrix in (model.get_input_embeddings().weight, model.lm_head.weight):
+        torch.testing.assert_close(matrix[ids], matrix[:n_old].mean(dim=0).expand(len(ids), -1))
+
+
 def test_apart_from_the_noise_rows_are_ordered_like_their_ratios(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("extracot.models.prepare.NOISE", 0.05)
     rows_VD = torch.randn(200, 32, generator=torch.Generator().manual_seed(1))
