@@ -300,8 +300,6 @@ def time_long_texts(options: argparse.Namespace) -> None:
         compressor = Compressor.from_pretrained(options.compressor, device=options.device or "cpu")
     rows: list[list[Cell]] = []
     for name, text in long_texts().items():
-        if options.compressor and len(text) == LONGEST_CHARS:
-            continue  # minutes of nothing but forward passes
         passage = Passage("How many shells?", text, None)
         segment_s = min(measure(partial(segment, text, "clause")).cpu_s for _ in range(options.repeats))
         whole_s = min(

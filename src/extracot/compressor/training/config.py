@@ -20,7 +20,7 @@ class TrainCompressorConfig(StageConfig):
     """A pretrained model to start from: a hub name, a folder, or `toy`; causal ones serve as well as encoders,
     also the very model that is to be compressed for. null builds a small one from the sizes below. That one soon
     learns what formulas are, but what the question has to do with them only after millions of tokens; for `toy`
-    half a million are enough in `make demo` (0.78 of the needed units kept at ratio 0.1, 0.99 at 0.2)."""
+    a million are enough in `make demo` (0.77 of the needed units kept at ratio 0.1, 0.99 at 0.2)."""
     tokenizer: str = "toy"
     """Whose tokens count when units are cut to a ratio; without an `encoder` also what the new model
     reads."""
