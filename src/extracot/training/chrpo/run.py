@@ -143,7 +143,7 @@ def make_trainer(
             for budget, ratio in zip((chosen[index] for index in order), asked, strict=True)
         ]
     )
-    arguments = _trainer_arguments(config, run_dir.checkpoints)
+    arguments = trainer_arguments(config, run_dir.checkpoints)
     n_processes = count_processes()
     n_responses, per_pass = config.prompts_per_step * config.group_size, config.micro_batch_size * n_processes
     if n_responses % per_pass:
@@ -201,7 +201,8 @@ def make_trainer(
     return trainer, callback
 
 
-def _trainer_arguments(config: ChrpoConfig, checkpoints: Path) -> dict[str, Any]:
+def trainer_arguments(config: ChrpoConfig, checkpoints: Path) -> dict[str, Any]:
+    """What TRL's GRPOConfig is told, all but `gradient_accumulation_steps`, which depends on the processes."""
     own = {
         "per_device_train_batch_size": config.micro_batch_size,
         "num_generations": config.group_size,
