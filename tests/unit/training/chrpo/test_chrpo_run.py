@@ -248,6 +248,36 @@ def test_prompts_that_ask_for_the_grid_tell_the_ratio_that_rewards_measure_again
     assert max(map(len, asked_by_question.values())) > 1  # drawn anew each time that a problem comes
 
 
+def test_a_rival_gets_whole_groups(
+    sft_model: Path, budgets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All responses of a group answer one prompt, however many passes they are trained in."""
+    from extracot.training.chrpo import scoring
+
+    seen: list[scoring.RivalCase] = []
+    compute = scoring.rival_rewards
+
+    def watched(cases: Any, *others: Any) -> Any:
+        seen.extend(cases)
+        return compute(cases, *others)
+
+    monkeypatch.setattr(scoring, "rival_rewards", watched)
+    rival = {"kind": "lcpo_exact", "per_token": 0.006}
+    settings = config(
+        sft_model,
+        budgets,
+        micro_batch_size=2,  # half a group
+        asked="grid",
+        parts={"mode": False, "ctrl": False},
+        rival=rival,
+    )
+    train(settings, tmp_path / "run")
+    groups = [seen[start : start + 4] for start in range(0, len(seen), 4)]
+    assert len(groups) == 4 * 2  # 4 steps of 2 problems
+    assert all(len({case.asked_ratio for case in group}) == 1 for group in groups)
+    assert len({case.asked_ratio for case in seen}) > 1
+
+
 def rival_presets() -> list[str]:
     from extracot.io.config import list_presets
 
