@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from extracot.io.config import StageConfig, list_presets, load_config, preset_path, read_yaml
+from extracot.io.config import StageConfig, list_presets, load_config, preset_path, read_config
 from extracot.pipeline.config import PipelineConfig
 from extracot.pipeline.run import resolve_steps
 from extracot.pipeline.stages import STAGES, Stage
@@ -33,7 +33,7 @@ def test_there_are_presets() -> None:
 
 @pytest.mark.parametrize("name", list_presets())
 def test_a_preset_parses(name: str) -> None:
-    stage = STAGES[read_yaml(preset_path(name))["stage"]]
+    stage = STAGES[read_config(name)["stage"]]
     config = load_config(stage.config_class(), name, stage=stage.name)
     if isinstance(config, PipelineConfig):
         resolve_steps(config, Path("runs") / name)

@@ -6,7 +6,7 @@ import sys
 import yaml
 
 from extracot.errors import ConfigError
-from extracot.io.config import PRESETS_FOLDER, StageConfig, config_path, list_presets, load_config, read_yaml
+from extracot.io.config import PRESETS_FOLDER, StageConfig, list_presets, load_config, read_config
 from extracot.io.nearest import did_you_mean
 from extracot.pipeline.stages import Stage, find_stage
 
@@ -42,7 +42,7 @@ def _print_presets() -> None:
     for name in list_presets():
         path = PRESETS_FOLDER / f"{name}.yaml"
         rows.append(
-            (name, str(read_yaml(path).get("stage")), _first_comment(path.read_text(encoding="utf-8")))
+            (name, str(read_config(name).get("stage")), _first_comment(path.read_text(encoding="utf-8")))
         )
     name_width = max((len(name) for name, _, _ in rows), default=0)
     stage_width = max((len(stage) for _, stage, _ in rows), default=0)
@@ -61,7 +61,7 @@ def _first_comment(text: str) -> str:
 
 
 def _load(name_or_path: str) -> tuple[Stage, StageConfig]:
-    stage_name = read_yaml(config_path(name_or_path)).get("stage")
+    stage_name = read_config(name_or_path).get("stage")
     if not isinstance(stage_name, str):
         raise ConfigError(
             f"{name_or_path}: does not say its stage; start it with a line such as `stage: sft`"

@@ -1,7 +1,8 @@
 """Configs of stages: a frozen model each, filled from class defaults, then a preset or file, then `--set`.
 
 Presets are the YAML files of `extracot/presets/`: a top key `stage`, then keys of that stage's config. A
-user's file looks the same, and so does the `config.json` that a run leaves behind, which can be given again.
+user's file looks the same, and so does the `config.json` that a run leaves behind, which can be given again. With a
+top key `based_on` a file names another preset or file, over which its own keys are laid.
 No environment variable changes a config.
 """
 
@@ -74,8 +75,7 @@ def load_config(
     origin = name_or_path or "defaults"
     tree: dict[str, Any] = {}
     if name_or_path is not None:
-        path = config_path(name_or_path)
-        tree = read_yaml(path)
+        tree = read_config(name_or_path)
         named_stage = tree.pop("stage", None)
         if stage is not None and named_stage not in (None, stage):
             raise ConfigError(f"{origin}: is a config of stage {named_stage!r}, not of {stage!r}")
@@ -142,6 +142,28 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
         raise ConfigError(f"{path}: needs keys and values at the top, as in `ratios: [0.2, 0.4]`")
     return value
+
+
+def read_config(name_or_path: str) -> dict[str, Any]:
+    """The mapping of a preset or file, laid over the one that it is `based_on`, if any; it keeps its `stage`.
+
+    Raises:
+        ConfigError: no such preset, no mapping, a `based_on` that is no name, names another stage, or names a file that
+            is itself based on one: a reader should have to open two files at most.
+        MissingFileError: no such file.
+    """
+    tree = read_yaml(config_path(name_or_path))
+    base = tree.pop("based_on", None)
+    if base is None:
+        return tree
+    if not isinstance(base, str):
+        raise ConfigError(f"{name_or_path}: based_on needs the name of one preset or file, got {_show(base)}")
+    below = read_yaml(config_path(base))
+    if "based_on" in below:
+        raise ConfigError(f"{name_or_path}: {base} is itself based on {below['based_on']}; name that, and copy keys")
+    if tree.get("stage", below.get("stage")) != below.get("stage"):
+        raise ConfigError(f"{name_or_path}: is of stage {tree['stage']!r}, but {base} is of {below.get('stage')!r}")
+    return merge_trees(below, tree)
 
 
 def parse_override(text: str) -> dict[str, Any]:

@@ -69,6 +69,32 @@ def test_authority_rises_from_default_to_preset_to_values_to_set(presets: Path) 
     assert config.traces == "toy"
 
 
+def test_a_file_is_laid_over_what_it_is_based_on(presets: Path, tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("based_on: toy-sample\nlimit: 3\nfilter: {require_closed_think: false}\n")
+    config = load_config(SampleConfig, str(path), ["ratios=[0.2]"], stage="sample")
+    assert config == SampleConfig(
+        learning_rate=1e-4, limit=3, ratios=[0.2], filter=Filter(require_closed_think=False, max_tokens=7)
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("based_on: toy-sampel\n", "no preset is called 'toy-sampel'; did you mean 'toy-sample'"),
+        ("based_on: [toy-sample]\n", "needs the name of one preset or file"),
+        ("stage: other\nbased_on: toy-sample\n", "is of stage 'other', but toy-sample is of 'sample'"),
+        ("based_on: second\n", "second is itself based on toy-sample"),
+    ],
+)
+def test_a_file_cannot_be_based_on_anything(presets: Path, tmp_path: Path, text: str, says: str) -> None:
+    (presets / "second.yaml").write_text("stage: sample\nbased_on: toy-sample\n")
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=says):
+        load_config(SampleConfig, str(path))
+
+
 def test_without_a_name_the_defaults_hold() -> None:
     assert load_config(SampleConfig, None) == SampleConfig()
 

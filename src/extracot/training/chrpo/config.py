@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from extracot.io.config import StageConfig
 from extracot.training.chrpo.rewards import CalibrationShape, HeadShape, IntegrityShape, ModeShape
+from extracot.training.chrpo.rivals import ASKED_KINDS, NO_RIVAL, RivalReward
 
 
 class RewardWeights(BaseModel):
@@ -25,6 +26,8 @@ class RewardWeights(BaseModel):
     """The chosen budget, paid by outcome."""
     integrity: float = Field(default=0.3, ge=0)
     """The form is sound."""
+    rival: float = Field(default=1.0, ge=0)
+    """The reward of another method, where `rival` names one."""
 
 
 class RewardSwitches(BaseModel):
@@ -69,8 +72,13 @@ class ChrpoConfig(StageConfig):
     """Coefficients of the integrity reward."""
     head_shape: HeadShape = HeadShape()
     """Coefficients of the control-head reward."""
+    rival: RivalReward = NO_RIVAL
+    """The reward of another method as a further part of the main reward, for comparison: it pays for right answers
+    itself, so set `weights.accuracy` to 0 and switch all parts off. The presets rival-*-toy are whole rivals."""
     aggregation: Literal["normalize_then_sum", "sum_then_normalize"] = "normalize_then_sum"
     """Whether parts are normalised within their group apart (GDPO) or after they were summed (GRPO)."""
+    advantage_scale: Literal["group", "batch", "none"] = "group"
+    """What centred rewards are divided by: the deviation within their group, that over the batch, or nothing."""
     std_floor: float = Field(default=0.05, ge=0)
     """Smaller deviations within a group count as this one, so that noise in a graded part is not blown up.
     Ours. Accuracy is not touched by it: its smallest deviation in a group of 64 is 0.125."""
@@ -82,12 +90,15 @@ class ChrpoConfig(StageConfig):
     head_clip: float = Field(default=0.2, gt=0, lt=1)
     """The first token's probability ratio is clipped to 1 ± this; it acts only with n_iterations > 1."""
 
+    asked: Literal["policy", "grid"] = "policy"
+    """What prompts ask for: the model's own choice, or a ratio of the grid, drawn anew for every prompt. With the grid
+    there is nothing to choose: it teaches to keep a given budget, as some rivals do."""
     n_steps: int = Field(default=200, ge=1)
     """Optimiser steps. Published runs have 150 to 300."""
     prompts_per_step: int = Field(default=16, ge=1)
     """Problems per step, over all processes."""
     group_size: int = Field(default=8, ge=2)
-    """Responses per problem, all to the policy prompt."""
+    """Responses per problem, all to the same prompt."""
     micro_batch_size: int = Field(default=16, ge=1)
     """Responses per forward pass and process; changes memory and speed, not results (up to rounding)."""
     max_new_tokens: int = Field(default=4096, ge=1)
@@ -153,6 +164,10 @@ class ChrpoConfig(StageConfig):
                 f"prompts_per_step x group_size = {n_responses} responses are no multiple of "
                 f"micro_batch_size={self.micro_batch_size}"
             )
+        if self.asked == "grid" and (self.parts.mode or self.parts.ctrl):
+            raise ValueError("asked=grid leaves nothing to choose; switch parts.mode and parts.ctrl off")
+        if self.asked == "policy" and self.rival.kind in ASKED_KINDS:
+            raise ValueError(f"rival.kind={self.rival.kind} measures against the asked length; set asked=grid")
         if self.head_coefficient is None and self.parts.ctrl:
             raise ValueError("head_coefficient=null leaves no first-token loss for parts.ctrl; switch that off too")
         return self

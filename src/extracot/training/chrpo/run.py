@@ -16,13 +16,13 @@ from extracot.io.run_directory import RunDirectory
 from extracot.models.knob import Knob
 from extracot.models.load import load_causal_lm
 from extracot.records.budget import TeacherBudget
-from extracot.text.control import POLICY_TOKEN
+from extracot.text.control import POLICY_TOKEN, control_token
 from extracot.text.repetition import RepetitionLimits
 from extracot.training.checkpoints import last_whole_checkpoint
 from extracot.training.chrpo.config import ChrpoConfig
 from extracot.training.chrpo.monitor import HeadStats, HeadWatch
 from extracot.training.chrpo.rl_set import choose_problems, ratio_key
-from extracot.training.chrpo.scoring import HEAD, MAIN_PARTS, BatchRewards, ResponseScorer, share_metric
+from extracot.training.chrpo.scoring import HEAD, BatchRewards, ResponseScorer, main_parts, share_metric
 from extracot.training.model_folder import load_prepared, save_trained
 from extracot.training.order import shuffled_epochs
 from extracot.training.processes import finish_together, from_first
@@ -126,26 +126,35 @@ def make_trainer(
 
     disable_progress_bar()  # type: ignore[no-untyped-call]
     set_seed(config.seed)
+    n_rollouts = math.ceil(config.n_steps / config.n_iterations)
+    order = shuffled_epochs(len(chosen), n_rollouts * config.prompts_per_step, random.Random(config.seed))
+    asked = _asked_ratios(config, knob.grid, len(order))
     dataset = Dataset.from_list(
         [
             {
-                "prompt": knob.prompt_format.render(tokenizer, budget.question, POLICY_TOKEN),
+                "prompt": knob.prompt_format.render(
+                    tokenizer, budget.question, POLICY_TOKEN if ratio is None else control_token(ratio)
+                ),
                 "answer": budget.answer,
                 "teacher_ratio": budget.teacher_ratio,
                 "n_reference_think_tokens": budget.n_reference_think_tokens,
+                "asked_ratio": ratio,
             }
-            for budget in chosen
+            for budget, ratio in zip((chosen[index] for index in order), asked, strict=True)
         ]
     )
-    n_rollouts = math.ceil(config.n_steps / config.n_iterations)
-    order = shuffled_epochs(len(chosen), n_rollouts * config.prompts_per_step, random.Random(config.seed))
-    arguments = _trainer_arguments(config, run_dir.checkpoints)
+    arguments = trainer_arguments(config, run_dir.checkpoints)
     n_processes = count_processes()
     n_responses, per_pass = config.prompts_per_step * config.group_size, config.micro_batch_size * n_processes
     if n_responses % per_pass:
         raise ConfigError(
             f"prompts_per_step x group_size = {n_responses} responses are no multiple of "
             f"micro_batch_size={config.micro_batch_size} times {n_processes} processes"
+        )
+    if config.rival.kind != "none" and config.prompts_per_step % n_processes:
+        raise ConfigError(
+            f"rival compares the responses of a group, which have to be on one process: make prompts_per_step="
+            f"{config.prompts_per_step} a multiple of {n_processes} processes"
         )
     arguments["gradient_accumulation_steps"] = n_responses // per_pass
 
@@ -169,9 +178,9 @@ def make_trainer(
     )
     trainer = ChrpoTrainer(
         model=model,
-        reward_funcs=BatchRewards(scorer, knob.grid).functions,
+        reward_funcs=BatchRewards(scorer, knob.grid, config.rival, config.group_size).functions,
         args=GRPOConfig(**arguments),
-        train_dataset=dataset.select(order),
+        train_dataset=dataset,
         processing_class=tokenizer,
         objective=_objective(config),
         rollout=_rollout(config, tokenizer, stop_ids) if config.own_rollouts else None,
@@ -192,7 +201,8 @@ def make_trainer(
     return trainer, callback
 
 
-def _trainer_arguments(config: ChrpoConfig, checkpoints: Path) -> dict[str, Any]:
+def trainer_arguments(config: ChrpoConfig, checkpoints: Path) -> dict[str, Any]:
+    """What TRL's GRPOConfig is told, all but `gradient_accumulation_steps`, which depends on the processes."""
     own = {
         "per_device_train_batch_size": config.micro_batch_size,
         "num_generations": config.group_size,
@@ -228,15 +238,23 @@ def _trainer_arguments(config: ChrpoConfig, checkpoints: Path) -> dict[str, Any]
 
 
 def _part_weights(config: ChrpoConfig) -> tuple[float, ...]:
-    """In the order of `MAIN_PARTS`, 0 for a part that is switched off."""
+    """In the order of `main_parts`, 0 for a part that is switched off."""
     weights, parts = config.weights, config.parts
     by_part = {
         "accuracy": weights.accuracy,
         "calibration": weights.calibration * parts.cal,
         "mode": weights.mode * parts.mode,
         "integrity": weights.integrity * parts.int,
+        "rival": weights.rival,
     }
-    return tuple(by_part[part] for part in MAIN_PARTS)
+    return tuple(by_part[part] for part in main_parts(config.rival))
+
+
+def _asked_ratios(config: ChrpoConfig, grid: Sequence[float], n: int) -> list[float | None]:
+    """What each of `n` prompts asks for; None for the model's own choice."""
+    if config.asked == "policy":
+        return [None] * n
+    return list(random.Random(f"asked {config.seed}").choices(grid, k=n))
 
 
 def _objective(config: ChrpoConfig) -> "Objective":
@@ -246,7 +264,7 @@ def _objective(config: ChrpoConfig) -> "Objective":
     if config.head_coefficient is not None:
         ctrl_weight = config.ctrl_weight if config.parts.ctrl else 0.0
         head = HeadTerm(config.head_coefficient, config.head_clip, ctrl_weight)
-    return Objective(_part_weights(config), config.aggregation, config.std_floor, head)
+    return Objective(_part_weights(config), config.aggregation, config.std_floor, head, config.advantage_scale)
 
 
 def _rollout(config: ChrpoConfig, tokenizer: "PreTrainedTokenizerBase", stop_ids: frozenset[int]) -> "Rollout":

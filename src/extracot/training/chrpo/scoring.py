@@ -27,10 +27,13 @@ from extracot.training.chrpo.rewards import (
     integrity_reward,
     mode_reward,
 )
+from extracot.training.chrpo.rivals import NO_RIVAL, RivalCase, RivalReward, rival_rewards
 from extracot.training.response_ids import ParsedResponse, ResponseTokens, parse_response
 
 MAIN_PARTS = ("accuracy", "calibration", "mode", "integrity")
 """Parts of the main reward, in the order of the trainer's columns."""
+RIVAL = "rival"
+"""The reward of another method, a further part behind those, only where one is asked for."""
 HEAD = "head"
 """The control-head reward, the last column."""
 
@@ -133,22 +136,49 @@ class ResponseScorer:
         return self._is_blank_by_id[token]
 
 
+def main_parts(rival: RivalReward) -> tuple[str, ...]:
+    """Parts of the main reward, in the order of the trainer's columns."""
+    return MAIN_PARTS if rival.kind == "none" else (*MAIN_PARTS, RIVAL)
+
+
+def rival_case(scored: ScoredResponse, asked_ratio: float | None, n_reference_think_tokens: float) -> RivalCase:
+    """What a rival's reward needs to know of a scored response."""
+    return RivalCase(
+        is_correct=None if scored.outcome is Outcome.UNGRADED else scored.outcome is Outcome.CORRECT,
+        chosen_ratio=scored.parsed.choice,
+        asked_ratio=asked_ratio,
+        n_think_tokens=scored.parsed.n_think_tokens,
+        n_tokens=scored.parsed.n_tokens,
+        n_reference_think_tokens=n_reference_think_tokens,
+    )
+
+
 class BatchRewards:
     """The reward functions that the trainer calls, one per part, over one shared scoring of the batch.
 
     Relies on the trainer passing the very same `completion_ids` list to every reward function of a batch.
+
+    Args:
+        scorer: of single responses.
+        grid: every ratio that can be chosen.
+        rival: the reward of another method to compute as well; batches are then whole groups, one after the other.
+        group_size: responses of one prompt; only a rival asks.
     """
 
-    def __init__(self, scorer: ResponseScorer, grid: Sequence[float]) -> None:
+    def __init__(
+        self, scorer: ResponseScorer, grid: Sequence[float], rival: RivalReward = NO_RIVAL, group_size: int = 1
+    ) -> None:
         self._scorer = scorer
         self._grid = tuple(grid)
+        self._rival = rival
+        self._group_size = group_size
         self._seen: Sequence[Sequence[int]] | None = None
-        self._scored: list[ScoredResponse] = []
+        self._rewards: dict[str, list[float | None]] = {}
 
     @cached_property
     def functions(self) -> list[Callable[..., list[float | None]]]:
-        """One function per main part, then the head."""
-        return [self._part_function(part) for part in (*MAIN_PARTS, HEAD)]
+        """One function per main part, one for the rival if there is one, then the head."""
+        return [self._part_function(part) for part in (*main_parts(self._rival), HEAD)]
 
     def _part_function(self, part: str) -> Callable[..., list[float | None]]:
         def reward(
@@ -157,15 +187,23 @@ class BatchRewards:
             answer: Sequence[str],
             teacher_ratio: Sequence[float | None],
             n_reference_think_tokens: Sequence[float],
+            asked_ratio: Sequence[float | None],
             log_metric: Callable[[str, float], None],
             **_: Any,
         ) -> list[float | None]:
             if self._seen is not completion_ids:
-                self._scored = self._scorer.score(completion_ids, answer, teacher_ratio, n_reference_think_tokens)
+                scored = self._scorer.score(completion_ids, answer, teacher_ratio, n_reference_think_tokens)
+                self._rewards = {name: [s.rewards[name] for s in scored] for name in (*MAIN_PARTS, HEAD)}
+                if self._rival.kind != "none":
+                    cases = [
+                        rival_case(s, asked, n_reference)
+                        for s, asked, n_reference in zip(scored, asked_ratio, n_reference_think_tokens, strict=True)
+                    ]
+                    self._rewards[RIVAL] = rival_rewards(cases, self._group_size, self._grid, self._rival)
                 self._seen = completion_ids
-                for name, value in batch_metrics(self._scored, self._grid).items():
+                for name, value in batch_metrics(scored, self._grid).items():
                     log_metric(name, value)
-            return [scored.rewards[part] for scored in self._scored]
+            return self._rewards[part]
 
         reward.__name__ = part  # the trainer names its columns after it
         return reward

@@ -19,7 +19,7 @@ from torch import Tensor
 from trl import GRPOTrainer
 
 from extracot.errors import StageError
-from extracot.training.chrpo.advantages import Aggregation, combine_parts, normalize_groups
+from extracot.training.chrpo.advantages import Aggregation, Scale, combine_parts, normalize_groups
 from extracot.training.chrpo.loss import head_loss, kl_to_reference
 
 Rollout = Callable[[Any, Sequence[Sequence[int]], int, int], list[list[int]]]
@@ -49,6 +49,8 @@ class Objective:
     std_floor: float
     head: HeadTerm | None
     """None leaves the first token in the mean over all tokens."""
+    scale: Scale = "group"
+    """What centred rewards are divided by."""
 
 
 class ChrpoTrainer(GRPOTrainer):  # type: ignore[misc]  # trl ships no types
@@ -100,13 +102,15 @@ class ChrpoTrainer(GRPOTrainer):  # type: ignore[misc]  # trl ships no types
         rewards_PGK = self._rewards_NK.view(-1, group_size, self._rewards_NK.size(1))
         n_local = len(inputs)
         local = slice(self.accelerator.process_index * n_local, (self.accelerator.process_index + 1) * n_local)
-        main_PG = combine_parts(rewards_PGK[..., :-1], objective.weights, objective.aggregation, objective.std_floor)
+        main_PG = combine_parts(
+            rewards_PGK[..., :-1], objective.weights, objective.aggregation, objective.std_floor, objective.scale
+        )
         output["advantages"] = main_PG.flatten()[local]
         if objective.head is None:
             return output
         head_PG = main_PG
         if objective.head.ctrl_weight > 0:
-            ctrl_PG = normalize_groups(rewards_PGK[..., -1], objective.std_floor)
+            ctrl_PG = normalize_groups(rewards_PGK[..., -1], objective.std_floor, objective.scale)
             head_PG = main_PG + objective.head.ctrl_weight * ctrl_PG
         output["head_advantages"] = head_PG.flatten()[local]
         behind_head_BT = torch.ones_like(output["completion_mask"])

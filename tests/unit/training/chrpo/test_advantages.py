@@ -49,6 +49,36 @@ def test_a_group_with_nothing_to_compare_is_zero(row: list[float]) -> None:
     assert normalize_groups(torch.tensor([row])).tolist() == [[0.0, 0.0]]
 
 
+def test_the_deviation_of_the_batch_divides_all_groups_alike() -> None:
+    # Centred: -0.5, 0.5 and -2, 2; squares 0.25 + 0.25 + 4 + 4 = 8.5, over 4 - 1: deviation sqrt(8.5/3)
+    rewards_PG = torch.tensor([[0.0, 1.0], [1.0, 5.0]], dtype=torch.float64)
+    deviation = math.sqrt(8.5 / 3) + EPSILON
+    expected = torch.tensor([[-0.5, 0.5], [-2.0, 2.0]], dtype=torch.float64) / deviation
+    torch.testing.assert_close(normalize_groups(rewards_PG, scale="batch"), expected)
+
+
+def test_an_unknown_reward_does_not_count_in_the_deviation_of_the_batch() -> None:
+    with_gap = normalize_groups(torch.tensor([[0.0, 1.0, NAN], [1.0, 5.0, NAN]]), scale="batch")
+    without = normalize_groups(torch.tensor([[0.0, 1.0], [1.0, 5.0]]), scale="batch")
+    torch.testing.assert_close(with_gap, torch.cat([without, torch.zeros(2, 1)], dim=1))
+
+
+def test_without_a_scale_rewards_are_only_centred() -> None:
+    rewards_PG = torch.tensor([[0.0, 1.0, NAN], [1.0, 5.0, 6.0]])
+    expected = torch.tensor([[-0.5, 0.5, 0.0], [-3.0, 1.0, 2.0]])
+    torch.testing.assert_close(normalize_groups(rewards_PG, std_floor=9.0, scale="none"), expected)
+
+
+@pytest.mark.parametrize("aggregation", ["normalize_then_sum", "sum_then_normalize"])
+def test_parts_that_are_only_centred_add_up_either_way(aggregation: str) -> None:
+    rewards_PGK = torch.rand(3, 4, 2, generator=torch.Generator().manual_seed(0))
+    total_PG = rewards_PGK[..., 0] + 0.5 * rewards_PGK[..., 1]
+    torch.testing.assert_close(
+        combine_parts(rewards_PGK, [1.0, 0.5], aggregation, scale="none"),  # type: ignore[arg-type]
+        total_PG - total_PG.mean(dim=1, keepdim=True),
+    )
+
+
 def test_a_single_completion_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 2"):
         normalize_groups(torch.ones(3, 1))

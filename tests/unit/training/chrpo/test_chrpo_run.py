@@ -200,11 +200,122 @@ def test_a_model_without_control_tokens_is_refused(tiny_model_dir: Path, budgets
         ("micro_batch_size=3", "no multiple of micro_batch_size=3"),
         ("head_coefficient=null", "leaves no first-token loss for parts.ctrl"),
         ("parts.mod=false", "did you mean 'mode'"),
+        ("asked=grid", "leaves nothing to choose; switch parts.mode and parts.ctrl off"),
+        ("rival.kind=lcpo_max", "rival.kind=lcpo_max measures against the asked length; set asked=grid"),
+        ("rival={kind: thinkless, per_tok: 1}", "did you mean 'per_token'"),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(setting: str, says: str) -> None:
     with pytest.raises(ConfigError, match=says):
         load_config(ChrpoConfig, None, ["model=m", "budgets=b", "n_iterations=2", setting])
+
+
+def prompts_and_asked_ratios(settings: ChrpoConfig, folder: Path) -> list[tuple[str, float | None]]:
+    from extracot.grading.grader import Grader
+    from extracot.models.load import load_causal_lm
+    from extracot.training.chrpo.run import make_trainer
+    from extracot.training.model_folder import load_prepared
+
+    knob, tokenizer = load_prepared(settings.model)
+    chosen = [TeacherBudget.model_validate(row) for _, row in read_jsonl(settings.budgets)]
+    run_dir = RunDirectory.open(folder, settings, "chrpo")
+    with Grader() as grader:
+        model = load_causal_lm(settings.model, device="cpu")
+        trainer, _ = make_trainer(settings, run_dir, model, knob, tokenizer, chosen, grader)
+    return [(row["prompt"], row["asked_ratio"]) for row in trainer.train_dataset]
+
+
+def test_prompts_ask_for_the_choice_of_the_model(sft_model: Path, budgets: Path, tmp_path: Path) -> None:
+    for prompt, asked in prompts_and_asked_ratios(config(sft_model, budgets), tmp_path / "run"):
+        assert asked is None
+        assert prompt.count("<COMP_") == 1 and "<COMP_POLICY>" in prompt
+
+
+def test_prompts_that_ask_for_the_grid_tell_the_ratio_that_rewards_measure_against(
+    sft_model: Path, budgets: Path, tmp_path: Path
+) -> None:
+    no_choice = {"asked": "grid", "parts": {"mode": False, "ctrl": False}}
+    rows = prompts_and_asked_ratios(config(sft_model, budgets, n_steps=10, **no_choice), tmp_path / "run")
+    assert len(rows) == 20  # 10 steps of 2 problems
+    asked_by_question: dict[str, set[float]] = {}
+    for prompt, asked in rows:
+        assert asked is not None
+        token = f"<COMP_{100 * asked:.0f}>"
+        assert prompt.count("<COMP_") == 1 and token in prompt
+        asked_by_question.setdefault(prompt.replace(token, ""), set()).add(asked)
+    assert set.union(*asked_by_question.values()) == {0.2, 0.5, 1.0}
+    assert len(asked_by_question) == 4
+    assert max(map(len, asked_by_question.values())) > 1  # drawn anew each time that a problem comes
+
+
+def test_a_rival_gets_whole_groups(
+    sft_model: Path, budgets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All responses of a group answer one prompt, however many passes they are trained in."""
+    from extracot.training.chrpo import scoring
+
+    seen: list[scoring.RivalCase] = []
+    compute = scoring.rival_rewards
+
+    def watched(cases: Any, *others: Any) -> Any:
+        seen.extend(cases)
+        return compute(cases, *others)
+
+    monkeypatch.setattr(scoring, "rival_rewards", watched)
+    rival = {"kind": "lcpo_exact", "per_token": 0.006}
+    settings = config(
+        sft_model,
+        budgets,
+        micro_batch_size=2,  # half a group
+        asked="grid",
+        parts={"mode": False, "ctrl": False},
+        rival=rival,
+    )
+    train(settings, tmp_path / "run")
+    groups = [seen[start : start + 4] for start in range(0, len(seen), 4)]
+    assert len(groups) == 4 * 2  # 4 steps of 2 problems
+    assert all(len({case.asked_ratio for case in group}) == 1 for group in groups)
+    assert len({case.asked_ratio for case in seen}) > 1
+
+
+def rival_presets() -> list[str]:
+    from extracot.io.config import list_presets
+
+    return [name for name in list_presets() if name.startswith("rival-")]
+
+
+@pytest.mark.parametrize("name", rival_presets())
+def test_a_rival_trains_on_as_much_as_chrpo_does(name: str) -> None:
+    """Same problems, number of roll-outs and optimiser: only what is paid for and how it is normalised differ."""
+    ours, rival = load_config(ChrpoConfig, "chrpo-toy"), load_config(ChrpoConfig, name)
+    differing = {key for key in ChrpoConfig.model_fields if getattr(ours, key) != getattr(rival, key)}
+    assert differing <= {
+        "parts",
+        "weights",
+        "rival",
+        "advantage_scale",
+        "std_floor",
+        "head_coefficient",
+        "loss_type",
+        "asked",
+        "max_new_tokens",
+        "trainer_args",
+    }
+    assert not any(rival.parts.model_dump().values())  # none of ours acts beside it
+    assert (rival.rival.kind == "none") == (rival.weights.accuracy > 0)  # one reward pays for right answers, not two
+
+
+@pytest.mark.parametrize("name", rival_presets())
+def test_every_rival_trains(name: str, sft_model: Path, budgets: Path, tmp_path: Path) -> None:
+    small = ["n_steps=1", "prompts_per_step=2", "group_size=4", "micro_batch_size=4", "unsolved_share=0.25"]
+    settings = load_config(ChrpoConfig, name, [f"model={sft_model}", f"budgets={budgets}", *small])
+    train(settings, tmp_path / "run")
+    ((_, row),) = read_jsonl(tmp_path / "run/metrics.jsonl")
+    assert row["reward/total"] == pytest.approx(
+        row["reward/accuracy"] if settings.rival.kind == "none" else row["reward/rival"], abs=1e-6
+    )
+    assert ("head/loss" in row) == (settings.head_coefficient is not None)
+    assert row["completions/max_length"] <= settings.max_new_tokens
 
 
 def test_the_switches_silence_their_parts_one_by_one() -> None:

@@ -12,7 +12,15 @@ from extracot.training.chrpo.rewards import (
     ModeShape,
     Violation,
 )
-from extracot.training.chrpo.scoring import HEAD, MAIN_PARTS, BatchRewards, ResponseScorer, batch_metrics
+from extracot.training.chrpo.rivals import RivalCase, RivalReward
+from extracot.training.chrpo.scoring import (
+    HEAD,
+    MAIN_PARTS,
+    BatchRewards,
+    ResponseScorer,
+    batch_metrics,
+    rival_case,
+)
 from extracot.training.response_ids import ResponseTokens
 
 GRID = (0.2, 1.0)
@@ -117,7 +125,12 @@ def test_the_functions_share_one_scoring_and_log_once(scorer: ResponseScorer) ->
     logged: dict[str, float] = {}
     rewards = BatchRewards(Counting.__new__(Counting), GRID)
     batch = [(1, *THINK_2, 9, 0), (2, *THINK_2, 10, 0)]
-    columns = {"answer": ["9", "9"], "teacher_ratio": [0.2, None], "n_reference_think_tokens": [10.0, 10.0]}
+    columns = {
+        "answer": ["9", "9"],
+        "teacher_ratio": [0.2, None],
+        "n_reference_think_tokens": [10.0, 10.0],
+        "asked_ratio": [None, None],
+    }
     found = {
         function.__name__: function(
             completion_ids=batch, log_metric=logged.__setitem__, prompts=[], completions=[], **columns
@@ -130,6 +143,34 @@ def test_the_functions_share_one_scoring_and_log_once(scorer: ResponseScorer) ->
     assert logged["accuracy"] == 0.5
     rewards.functions[0](completion_ids=list(batch), log_metric=logged.__setitem__, **columns)
     assert calls == [2, 2]  # another list is another batch
+
+
+def test_a_rival_is_a_further_part_that_sees_the_asked_ratio(scorer: ResponseScorer) -> None:
+    rewards = BatchRewards(scorer, GRID, RivalReward(kind="lcpo_exact", per_token=0.01), group_size=2)
+    batch = [(1, *THINK_2, 9, 0), (2, *THINK_2, 10, 0)]
+    found = {
+        function.__name__: function(
+            completion_ids=batch,
+            answer=["9", "9"],
+            teacher_ratio=[0.2, 0.2],
+            n_reference_think_tokens=[10.0, 10.0],
+            asked_ratio=[0.2, 1.0],
+            log_metric=lambda name, value: None,
+        )
+        for function in rewards.functions
+    }
+    assert list(found) == ["accuracy", "calibration", "mode", "integrity", "rival", "head"]
+    # Both think 2 tokens: right where 0.2 x 10 = 2 were asked, wrong where 10 were, 8 too few at 0.01 each.
+    assert found["rival"] == [1.0, pytest.approx(-0.08)]
+
+
+def test_the_length_that_a_rival_compares_is_the_whole_response(scorer: ResponseScorer) -> None:
+    case = rival_case(score(scorer, (1, *THINK_2, 9, 0)), asked_ratio=None, n_reference_think_tokens=10.0)
+    # 1 choice, 8 of the think block, 1 answer, 1 stop
+    assert case == RivalCase(True, 0.2, None, n_think_tokens=2, n_tokens=11, n_reference_think_tokens=10.0)
+    assert rival_case(score(scorer, (1, 4, 100)), None, 10.0).is_correct is False  # truncated
+    undecided = scorer.score([(1, *THINK_2, 9, 0)], [""], [0.2], [10.0])[0]
+    assert rival_case(undecided, None, 10.0).is_correct is None
 
 
 def test_the_metrics_are_means_over_the_batch(scorer: ResponseScorer) -> None:

@@ -75,19 +75,16 @@ def objective(head: Any = None, **changes: Any) -> Any:
     return Objective(**values)
 
 
-@pytest.mark.parametrize("loss_type", ["grpo", "dapo"])
+@pytest.mark.parametrize(
+    ("loss_type", "num_iterations"), [("grpo", 1), ("dapo", 1), ("grpo", 2)], ids=["grpo", "dapo", "off-policy"]
+)
 def test_with_our_terms_off_loss_and_gradients_are_those_of_trl(
-    prepared_model_dir: Path, tmp_path: Path, loss_type: str
+    prepared_model_dir: Path, tmp_path: Path, loss_type: str, num_iterations: int
 ) -> None:
-    theirs = make_trainer(prepared_model_dir, tmp_path / "theirs", loss_type=loss_type)
+    same = {"loss_type": loss_type, "num_iterations": num_iterations, "max_steps": 2 * num_iterations}
+    theirs = make_trainer(prepared_model_dir, tmp_path / "theirs", **same)
     theirs.train()
-    ours = make_trainer(
-        prepared_model_dir,
-        tmp_path / "ours",
-        objective(),
-        loss_type=loss_type,
-        reward_weights=[1.0, 0.0],
-    )
+    ours = make_trainer(prepared_model_dir, tmp_path / "ours", objective(), reward_weights=[1.0, 0.0], **same)
     ours.train()
     for name in ("loss", "grad_norm", "reward"):
         assert [log[name] for log in ours.state.log_history if name in log] == [
@@ -126,7 +123,8 @@ def log_probabilities(model: Any, inputs: dict[str, Any]) -> Any:
     """[B, T] of the completions, from the logits and not through TRL."""
     ids = torch.cat([inputs["prompt_ids"], inputs["completion_ids"]], dim=1)
     mask = torch.cat([inputs["prompt_mask"], inputs["completion_mask"]], dim=1)
-    logits = model(input_ids=ids, attention_mask=mask).logits[:, 2:-1]
+    n_prompt = inputs["prompt_ids"].size(1)
+    logits = model(input_ids=ids, attention_mask=mask).logits[:, n_prompt - 1 : -1]
     return torch.log_softmax(logits, dim=-1).gather(2, inputs["completion_ids"][..., None])[..., 0]
 
 
@@ -159,6 +157,55 @@ def test_the_loss_is_the_formula_of_the_method(prepared_model_dir: Path, tmp_pat
     for name, parameter in model.named_parameters():
         if parameter.grad is not None:
             torch.testing.assert_close(found[name], parameter.grad, rtol=1e-4, atol=1e-6)
+
+
+def test_a_second_update_is_clipped_against_the_policy_that_sampled(prepared_model_dir: Path, tmp_path: Path) -> None:
+    """Two updates per batch of roll-outs: the first has ratios of 1; the second weighs by new over sampling policy, and
+    its loss is the formula with clipping."""
+    from extracot.training.chrpo.trainer import HeadTerm
+
+    trainer = make_trainer(
+        prepared_model_dir,
+        tmp_path,
+        objective(HeadTerm(0.3, clip=0.05, ctrl_weight=1.0)),
+        num_iterations=2,
+        per_device_train_batch_size=8,
+        gradient_accumulation_steps=1,
+        epsilon=0.05,
+        learning_rate=1e-3,
+        top_k=0,
+    )
+    seen: list[tuple[dict[str, Any], Any, float]] = []
+    compute_loss = trainer._compute_loss
+
+    def watched(model: Any, inputs: dict[str, Any]) -> Any:
+        with torch.no_grad():
+            logps_BT = log_probabilities(model, inputs)
+        loss = compute_loss(model, inputs)
+        seen.append((inputs, logps_BT, loss.item()))
+        return loss
+
+    trainer._compute_loss = watched
+    trainer.train()
+    (first, first_logps_BT, _), (second, second_logps_BT, found) = seen
+    assert torch.equal(first["completion_ids"], second["completion_ids"])
+    mask_BT = second["completion_mask"].bool()
+    torch.testing.assert_close(second["old_per_token_logps"][mask_BT], first_logps_BT[mask_BT], rtol=1e-4, atol=1e-5)
+
+    ratio_BT = torch.exp(second_logps_BT - first_logps_BT)
+    main_B, head_B = second["advantages"], second["head_advantages"]
+    clipped_BT = ratio_BT.clamp(0.95, 1.05)
+    behind_BT = torch.min(ratio_BT * main_B[:, None], clipped_BT * main_B[:, None]) * mask_BT
+    behind_B = behind_BT[:, 1:].sum(dim=1) / (mask_BT.sum(dim=1) - 1)
+    choice_B = torch.min(ratio_BT[:, 0] * head_B, clipped_BT[:, 0] * head_B)
+    assert found == pytest.approx(-(0.3 * choice_B + behind_B).mean().item(), rel=1e-3)
+
+    is_clipped_B = ((ratio_BT[:, 0] > 1.05) & (head_B > 0)) | ((ratio_BT[:, 0] < 0.95) & (head_B < 0))
+    assert 0 < is_clipped_B.float().mean() < 1  # or the figures below say nothing
+    steps = [log for log in trainer.state.log_history if "head/clipped" in log]
+    assert steps[0]["head/clipped"] == 0 and steps[0]["clip_ratio/region_mean"] == 0
+    assert steps[1]["head/clipped"] == pytest.approx(is_clipped_B.float().mean().item())
+    assert steps[1]["clip_ratio/region_mean"] > 0
 
 
 def test_the_head_term_does_not_shrink_with_the_length(prepared_model_dir: Path, tmp_path: Path) -> None:

@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# CHRPO without its parts (toy-ablation) and beside its rivals (toy-rivals), on the demo and on other seeds, one report each.
+# Every seed has its own SFT model, teacher budgets and CHRPO, and its number decides the roll-outs of every arm.
+# Usage, after `make demo` and `benchmarks/toy_seeds.sh 2 3`: benchmarks/toy_comparisons.sh 2 3
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+extracot="${EXTRACOT:-.venv/bin/extracot}"
+compare() { # recipe, title, the arms that it trains, seeds...
+  local recipe="$1" title="$2" arms="$3" seed arm settings evaluations=("\"runs/$1/07-evaluation\"")
+  shift 3
+  "$extracot" pipeline "toy-$recipe" --out "runs/$recipe" --resume
+  for seed in "$@"; do
+    settings=(--set "given.model=runs/seed-$seed/08-sft/model" --set "given.chrpo=runs/seed-$seed/10-chrpo/model"
+      --set "given.budgets=runs/seed-$seed/09-budgets/records/budgets.jsonl")
+    for arm in $arms; do settings+=(--set "overrides.$arm.seed=$seed"); done
+    [[ "$recipe" == rivals ]] || settings+=(--set "leave_out=[question-blind]")
+    "$extracot" pipeline "toy-$recipe" --out "runs/$recipe-seed-$seed" --resume "${settings[@]}"
+    evaluations+=("\"runs/$recipe-seed-$seed/07-evaluation\"")
+  done
+  "$extracot" report --out "runs/$recipe-seeds" --overwrite --set "title=$title in the toy world, ${#evaluations[@]} seeds" \
+    --set "evaluations=[$(IFS=,; echo "${evaluations[*]}")]"
+}
+compare ablation "Ablation of CHRPO" "no-head no-mode-no-head no-calibration no-integrity summed-first" "$@"
+compare rivals "CHRPO and its rivals" "grpo degrpo lcpo-exact lcpo-max length-penalty dler" "$@"
