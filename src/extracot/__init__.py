@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from extracot.errors import ExtracotError as ExtracotError
     from extracot.grading.grader import Grade as Grade
     from extracot.grading.grader import Grader as Grader
+    from extracot.grading.grader import grade as grade
     from extracot.models.prompts import PromptFormat as PromptFormat
     from extracot.records.annotation import Annotation as Annotation
     from extracot.records.budget import TeacherBudget as TeacherBudget
@@ -64,6 +65,7 @@ _HOMES = {
     "UnitScores": "records.unit_scores",
     "control_token": "text.control",
     "control_tokens": "text.control",
+    "grade": "grading.grader",
     "load_problems": "records.problem",
     "load_traces": "records.trace",
     "parse_control_token": "text.control",
@@ -97,6 +99,7 @@ __all__ = [
     "__version__",
     "control_token",
     "control_tokens",
+    "grade",
     "load_problems",
     "load_traces",
     "parse_control_token",

@@ -1,30 +1,35 @@
 """Grade a completion against the gold answer.
 
-Three steps, from cheap to dear: find the last balanced `\\boxed{…}` after the think block; decide what is
-plain by exact rules (`text.answers`); ask math-verify about the rest, in a process that is killed when it
-takes too long. It does not look for answers outside of a box, and does not know whether a text was cut off:
-the caller does.
+Three steps, from cheap to dear: find the last balanced `\\boxed{…}` after the think block; decide what rules decide
+(`compare`); ask math-verify about the rest, in a process that is killed when it takes too long. It does not look for
+answers outside of a box, and does not know whether a text was cut off: the caller does.
 """
 
+import atexit
 import multiprocessing
 import threading
 from collections.abc import Iterable
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from extracot.errors import StageError, UsageError
+from extracot.grading.compare import compare_answers
 from extracot.grading.worker import compare_symbolically, warm_up
 from extracot.records.outcome import Outcome
-from extracot.text.answers import equal_fast, last_boxed
+from extracot.text.answers import last_boxed
 from extracot.text.think import split_response
 
 if TYPE_CHECKING:
     from pebble import ProcessFuture, ProcessPool
 
 
+MAX_SYMBOLIC_CHARS = 400
+"""Longer answers that rules leave open are wrong, unless the gold answer is half as long: they are no final answers,
+and math-verify would spend its whole time limit on them."""
 _BROKEN_POOL = (
     "the grading processes do not start; put the script's code under `if __name__ == '__main__':` "
     "and check that math-verify imports"
@@ -39,7 +44,7 @@ class GradeMethod(StrEnum):
     NO_GOLD = "no_gold"
     """There is no gold answer to compare with."""
     EXACT = "exact"
-    """Exact rules decided."""
+    """Rules decided."""
     SYMBOLIC = "symbolic"
     """math-verify decided, or could not read the gold."""
     TIMED_OUT = "timed_out"
@@ -80,9 +85,7 @@ class Grader:
             UsageError: either is not positive.
         """
         if timeout_s <= 0 or n_workers < 1:
-            raise UsageError(
-                f"a grader needs timeout_s > 0 and n_workers >= 1, not {timeout_s} and {n_workers}"
-            )
+            raise UsageError(f"a grader needs timeout_s > 0 and n_workers >= 1, not {timeout_s} and {n_workers}")
         self._timeout_s = timeout_s
         self._n_workers = n_workers
         self._lock = threading.Lock()
@@ -106,12 +109,8 @@ class Grader:
         """
         golds_and_predictions = [(_clean_gold(gold), _boxed_answer(text)) for gold, text in pairs]
         grades = [_grade_without_pool(gold, predicted) for gold, predicted in golds_and_predictions]
-        open_pairs = {
-            pair for pair, grade in zip(golds_and_predictions, grades, strict=True) if grade is None
-        }
-        futures = {
-            pair: self._schedule(gold, predicted or "") for pair in open_pairs for gold, predicted in [pair]
-        }
+        open_pairs = {pair for pair, grade in zip(golds_and_predictions, grades, strict=True) if grade is None}
+        futures = {pair: self._schedule(gold, predicted or "") for pair in open_pairs for gold, predicted in [pair]}
         settled = {pair: _collect(future, pair[1] or "") for pair, future in futures.items()}
         return [
             grade if grade is not None else settled[pair]
@@ -149,6 +148,25 @@ class Grader:
                 raise StageError(_BROKEN_POOL) from error
 
 
+def grade(completion: str, gold: str) -> Grade:
+    """Grade one completion by a grader that the whole process shares and that is closed at its end.
+
+    Args:
+        completion: a whole completion or its visible part, with its answer in a box.
+        gold: the gold answer, plain text or LaTeX.
+
+    For many completions `Grader.grade_many` is faster: it compares side by side.
+    """
+    return _shared_grader().grade(gold, completion)
+
+
+@lru_cache(maxsize=1)
+def _shared_grader() -> Grader:
+    grader = Grader()
+    atexit.register(grader.close)
+    return grader
+
+
 def _clean_gold(gold: str) -> str:
     boxed = last_boxed(gold)
     return boxed if boxed is not None else gold.strip()
@@ -164,7 +182,9 @@ def _grade_without_pool(gold: str, predicted: str | None) -> Grade | None:
         return Grade(Outcome.UNGRADED, predicted, GradeMethod.NO_GOLD)
     if predicted is None:
         return Grade(Outcome.NO_ANSWER, None, GradeMethod.NO_BOX)
-    is_equal = equal_fast(gold, predicted)
+    is_equal = compare_answers(gold, predicted)
+    if is_equal is None and len(predicted) > max(MAX_SYMBOLIC_CHARS, 2 * len(gold)):
+        is_equal = False
     if is_equal is None:
         return None
     return Grade(Outcome.CORRECT if is_equal else Outcome.WRONG, predicted, GradeMethod.EXACT)
@@ -179,7 +199,5 @@ def _collect(future: "ProcessFuture[bool | None]", predicted: str) -> Grade:
         return Grade(Outcome.UNGRADED, predicted, GradeMethod.TIMED_OUT)
     except BrokenProcessPool as error:
         raise StageError(_BROKEN_POOL) from error
-    except (
-        Exception
-    ):  # math-verify raises many kinds on odd input, and a killed process raises ProcessExpired
+    except Exception:  # math-verify raises many kinds on odd input, and a killed process raises ProcessExpired
         return Grade(Outcome.UNGRADED, predicted, GradeMethod.CRASHED)

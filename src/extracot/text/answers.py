@@ -126,9 +126,9 @@ _FRACTION = re.compile(
     rf"|([+-]?)(?:({_DIGITS}) )?([+-]?)({_DIGITS})/({_DIGITS})"
 )
 _DEGREE = re.compile(r"(?:\^\\circ|\\circ|\\degree)$")
-_UNIT_COMMAND = re.compile(r"\\(?:text|textrm|textbf|mathrm|mbox|operatorname)\{([^{}]*)\}(?:\^[23])?$")
+_UNIT_COMMAND = re.compile(r"\\(?:text|textrm|textbf|textnormal|mathrm|mbox|operatorname)\{([^{}]*)\}(?:\^[23])?$")
 _UNIT_WORDS = re.compile(r"(?<=\d) ?([a-zA-Z]{3,}(?: [a-zA-Z]+)*)$")
-_NUMBER_WORD = re.compile(
+NUMBER_WORD = re.compile(
     r"\b(?:and|or|to|by|hundred|thousand|million|billion|trillion|dozen|score|hal(?:f|ves)"
     r"|(?:third|quarter|fourth|fifth|sixth|eighth|tenth|hundredth|thousandth|pair)s?|percent(?:age)?"
     r"|pi|sqrt|root|over|plus|minus|times|mod|squared|cubed|base|factorial|choose)\b"
@@ -178,7 +178,7 @@ def _split_unit(text: str) -> tuple[str, str | None]:
     if match is None or match.start() == 0:
         return text, None
     word = " ".join(match[1].split()).casefold().rstrip(".") if match.re is not _DEGREE else "degrees"
-    if word not in ("percent", "%") and _NUMBER_WORD.search(word):
+    if word not in ("percent", "%") and NUMBER_WORD.search(word):
         return text, None
     return text[: match.start()].strip(), word or None
 
@@ -220,7 +220,7 @@ def _equal_numbers(gold: Number, predicted: Number) -> bool | None:
 
 
 _OPTION = re.compile(r"\(?([A-Z])\)?")
-_TEXT_COMMAND = re.compile(r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mbox|operatorname)\{([^{}]*)\}")
+_TEXT_COMMAND = re.compile(r"\\(?:text|textbf|textit|textrm|textnormal|mathrm|mathbf|mbox|operatorname)\{([^{}]*)\}")
 _WORDS = re.compile(r"[a-zA-Z][a-zA-Z' -]+")
 _PLAIN_WORDS = frozenset(("yes", "no", "true", "false", "none", "even", "odd"))
 

@@ -1,18 +1,22 @@
 """The grader: one box, exact rules first, algebra in processes that can be killed."""
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from extracot.errors import UsageError
-from extracot.grading import Grade, GradeMethod, Grader
+from extracot.grading import Grade, GradeMethod, Grader, grade
+from extracot.grading.grader import MAX_SYMBOLIC_CHARS
 from extracot.grading.worker import compare_symbolically
 from extracot.records.outcome import Outcome
 
-BOMB = "9^{9^{9^9}}"
+BOMB = "\\sum_{k=1}^{9^{9^9}} 9^{9^{9^9}}"
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +54,34 @@ def test_plain_cases_need_no_process(gold: str, text: str, outcome: Outcome) -> 
 def test_a_grade_says_what_was_predicted_and_who_decided(grader: Grader) -> None:
     assert grader.grade("9", "\\boxed{ 9 }") == Grade(Outcome.CORRECT, "9", GradeMethod.EXACT)
     assert grader.grade("9", "none") == Grade(Outcome.NO_ANSWER, None, GradeMethod.NO_BOX)
-    assert grader.grade("9", "\\boxed{x=9}") == Grade(Outcome.CORRECT, "x=9", GradeMethod.SYMBOLIC)
+    assert grader.grade("9", "\\boxed{x=9}") == Grade(Outcome.CORRECT, "x=9", GradeMethod.EXACT)
+    integral = "\\int_0^3 x^2\\,dx"
+    assert grader.grade("9", f"\\boxed{{{integral}}}") == Grade(Outcome.CORRECT, integral, GradeMethod.SYMBOLIC)
+
+
+def test_an_answer_that_is_too_long_for_algebra_is_wrong_unless_the_gold_answer_is_as_long() -> None:
+    long = "+".join(f"\\max(3, {n})" for n in range(40))
+    assert len(long) > MAX_SYMBOLIC_CHARS
+    with Grader() as grader:
+        assert grader.grade("5", f"\\boxed{{{long}}}") == Grade(Outcome.WRONG, long, GradeMethod.EXACT)
+        assert grader._pool is None
+        assert grader.grade(f"{long}+1", f"\\boxed{{{long}}}").method is GradeMethod.SYMBOLIC
+
+
+def test_the_shared_grader_takes_the_completion_first() -> None:
+    assert grade("So \\boxed{\\frac{2}{4}}.", "1/2").outcome is Outcome.CORRECT
+    assert grade("So \\boxed{3}.", gold="1/2").outcome is Outcome.WRONG
+
+
+def test_a_script_that_uses_the_shared_grader_ends(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from extracot import grade\n"
+        "if __name__ == '__main__':\n"
+        "    print(grade(r'\\boxed{\\max(3, 5)}', '5').outcome.value)\n"
+    )
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout.strip()) == (0, "correct")
 
 
 @pytest.mark.parametrize(
@@ -76,7 +107,7 @@ def test_a_grade_says_what_was_predicted_and_who_decided(grader: Grader) -> None
         ("5", "\\frac{1}{", False),
     ],
 )
-def test_algebra_is_compared_symbolically(grader: Grader, gold: str, predicted: str, is_equal: bool) -> None:
+def test_algebra_is_compared(grader: Grader, gold: str, predicted: str, is_equal: bool) -> None:
     grade = grader.grade(gold, f"\\boxed{{{predicted}}}")
     if predicted == "\\frac{1}{":  # the box itself is unbalanced then
         assert grade.outcome is Outcome.NO_ANSWER
@@ -87,16 +118,16 @@ def test_algebra_is_compared_symbolically(grader: Grader, gold: str, predicted: 
 def test_a_bomb_is_killed_and_later_comparisons_still_pass() -> None:
     bombs = [("5", f"\\boxed{{{BOMB}}}"), ("5", "\\boxed{" + "(" * 400 + "x" + ")" * 400 + "}")]
     with Grader(timeout_s=4.0, n_workers=2) as grader:
-        grader.grade("5", "\\boxed{x=5}")  # the processes are up
+        grader.grade("5", "\\boxed{\\max(3, 5)}")  # the processes are up
         started = time.monotonic()
-        grades = grader.grade_many([bombs[0], ("6", "\\boxed{x=6}"), bombs[1], ("7", "\\boxed{x=7}")])
+        grades = grader.grade_many([bombs[0], ("6", "\\boxed{\\max(3, 6)}"), bombs[1], ("7", "\\boxed{\\max(3, 7)}")])
         elapsed_s = time.monotonic() - started
-        after = grader.grade("8", "\\boxed{x=8}")
+        after = grader.grade("8", "\\boxed{\\max(3, 8)}")
     assert elapsed_s < 60  # two kills of 4 s each, and slack for a busy machine
     assert [grade.outcome for grade in grades[1::2]] == [Outcome.CORRECT, Outcome.CORRECT]
     assert grades[0].outcome is Outcome.UNGRADED
     assert grades[0].method is GradeMethod.TIMED_OUT
-    assert grades[2].outcome is not Outcome.CORRECT
+    assert grades[2].outcome is Outcome.WRONG  # too long for an answer
     assert after.outcome is Outcome.CORRECT
 
 
@@ -111,16 +142,22 @@ def test_grades_come_in_order_and_equal_pairs_are_compared_once(
         return schedule(gold, predicted)
 
     monkeypatch.setattr(grader, "_schedule", listen)
-    pairs = [("5", "\\boxed{x=5}"), ("5", "\\boxed{5}"), ("5", "\\boxed{x=6}"), ("5", "So \\boxed{x=5}.")]
+    same, other = "\\max(3, 5)", "\\max(3, 6)"
+    pairs = [
+        ("5", f"\\boxed{{{same}}}"),
+        ("5", "\\boxed{5}"),
+        ("5", f"\\boxed{{{other}}}"),
+        ("5", f"So \\boxed{{{same}}}."),
+    ]
     outcomes = [grade.outcome for grade in grader.grade_many(iter(pairs))]
     assert outcomes == [Outcome.CORRECT, Outcome.CORRECT, Outcome.WRONG, Outcome.CORRECT]
-    assert sorted(asked) == [("5", "x=5"), ("5", "x=6")]
+    assert sorted(asked) == [("5", same), ("5", other)]
     assert grader.grade_many([]) == []
 
 
 def test_any_thread_may_grade(grader: Grader) -> None:
     with ThreadPoolExecutor(4) as threads:
-        texts = [f"\\boxed{{x={i}}}" for i in range(12)]
+        texts = [f"\\boxed{{\\max(3, {i})}}" for i in range(12)]
         grades = list(threads.map(lambda text: grader.grade("7", text), texts))
     assert [grade.outcome is Outcome.CORRECT for grade in grades] == [i == 7 for i in range(12)]
     assert threading.active_count() < 20
@@ -131,7 +168,7 @@ def test_a_closed_grader_says_so() -> None:
     grader.close()
     grader.close()
     with pytest.raises(UsageError, match="closed"):
-        grader.grade("5", "\\boxed{x=5}")
+        grader.grade("5", "\\boxed{\\max(3, 5)}")
 
 
 @pytest.mark.parametrize(("timeout_s", "n_workers"), [(0, 1), (-1, 1), (1, 0)])
