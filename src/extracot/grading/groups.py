@@ -58,13 +58,15 @@ _CONJUNCTION = re.compile(
     r"|(?<![a-zA-Z\\])(?:and|or)(?![a-zA-Z])|\\(?:lor|vee)(?![a-zA-Z])) ?"
 )
 _THOUSANDS_COMMA = re.compile(r"(?<![\d.])(\d{1,3}(?:,\d{3})+)(?![\d])")
+_SURE_THOUSANDS_COMMA = re.compile(r"(?<![\d.])(\d{1,3}(?:,\d{3})*,0\d\d(?:,\d{3})*)(?![\d])")
+"""No number begins with a 0, so `(10,010)` is no pair."""
 _MATRIX = re.compile(r"\\begin\{([pbB]?(?:small)?matrix)\}(.*)\\end\{\1\}", re.DOTALL)
 _SIGNS = re.compile(r"\\pm(?![a-zA-Z])|\\mp(?![a-zA-Z])")
 _MAX_SIGNS = 3
 
 
 def read_groups(text: str) -> list[Group]:
-    """How an answer reads as a group: not at all, one way, or two where a comma may group digits.
+    """How an answer reads as a group: not at all, one way, or two where a comma in brackets may group digits.
 
     Args:
         text: in the one spelling of `text.answers.normalize_answer`.
@@ -83,7 +85,7 @@ def _read_group(text: str, digits_stay: bool, is_bracketed: bool = False) -> Gro
         return None
     brackets = outer_brackets(text)
     if brackets is None:
-        return _read_list(text, digits_stay)
+        return _read_list(text) if digits_stay else None
     opening, inside, closing = brackets
     kind = _BRACKETS.get((opening, closing))
     if kind is None:
@@ -96,22 +98,22 @@ def _read_group(text: str, digits_stay: bool, is_bracketed: bool = False) -> Gro
     return Group(kind, tuple(items)) if len(items) > 1 and all(items) else None
 
 
-def _read_list(text: str, digits_stay: bool) -> Group | None:
-    items = _with_both_signs(_split(_CONJUNCTION.sub(",", text), digits_stay))
+def _read_list(text: str) -> Group | None:
+    items = _with_both_signs(_split(_CONJUNCTION.sub(";", text), digits_stay=True))
     return Group(GroupKind.LIST, items) if len(items) > 1 and all(items) else None
 
 
 def _inward(text: str) -> str:
     """`]0,1[` as `(0,1)`, as it is written elsewhere."""
-    if not (text.startswith("]") or text.endswith("[")) or len(text) < 3:
+    if len(text) < 3 or text[0] not in "[]" or text[-1] not in "[]" or (text[0], text[-1]) == ("[", "]"):
         return text
     opening, closing = {"]": "("}.get(text[0], text[0]), {"[": ")"}.get(text[-1], text[-1])
     return opening + text[1:-1] + closing
 
 
 def _split(text: str, digits_stay: bool) -> list[str]:
-    if digits_stay:
-        text = _THOUSANDS_COMMA.sub(lambda match: match[1].replace(",", ""), text)
+    commas = _THOUSANDS_COMMA if digits_stay else _SURE_THOUSANDS_COMMA
+    text = commas.sub(lambda match: match[1].replace(",", ""), text)
     return [part for _, part in split_top_level(text, frozenset(",;"))]
 
 

@@ -82,7 +82,7 @@ _TEMPERATURE = re.compile(rf"\^?\\(?:circ|degree) ?(?:{_TEXT}\{{ ?)?([CF])\}}?$"
 _DEGREES = re.compile(r"(?:\^\\circ|\\circ|\\degree)$")
 _OF_ANGLE = re.compile(r"(?:sin|cos|tan|cot|sec|csc)(?![a-zA-Z])")
 """The degrees of `\\sin 30^\\circ` are no unit of the answer."""
-_SET_AS_TEXT = re.compile(rf"((?:[/·]?{_TEXT}\{{[^{{}}]*\}}(?:\^\{{?-?\d\}}?)?)+)$")
+_SET_AS_TEXT = re.compile(rf"((?:[/·]?{_TEXT}\{{[^{{}}\d]*\}}(?:\^\{{?-?\d\}}?)?)+)$")
 _BARE = re.compile(r"(?:(?<=[\d})!])|(?<=[\d})!]) )([a-zA-Z¢]+(?:\^\d)?(?:(?: ?/ ?| )[a-zA-Z]+(?:\^\d)?)*)$")
 _CURRENCY = re.compile(r"(?:\\?\$|[€£¥]) ?(?=[\d.-])")
 _FACTOR = re.compile(r"(?:(square|sq|cubic|cu)\.? )?(.+?)(?:\^\{?(-?\d)\}?| ?(squared|cubed))?")

@@ -5,12 +5,16 @@ Two equations are equal when one is the other times a constant: `2x - y = -1` is
 """
 
 import re
+from collections.abc import Sequence
+from fractions import Fraction
 
 from extracot.grading.expressions import Expression, Operation, Unreadable, read_expression
 from extracot.grading.groups import Compare, Group, GroupKind, all_of
 from extracot.grading.real_sets import split_relations
-from extracot.grading.values import constant_ratio, is_real
+from extracot.grading.values import constant_ratio, constant_value, inexact, is_real
 
+ROUNDING = Fraction(1, 100)
+"""Relative; constants of one chain that differ by less are the same number, written roughly."""
 _QUANTITY = re.compile(
     r"(?:\\(?:text|mathrm) ?\{[^{}]*\}|\\[a-zA-Z]++|[a-zA-Z_'!|(){}, ]|\^\\circ|(?<=[_({,a-zA-Z\d])\d)++"
 )
@@ -18,9 +22,9 @@ _QUANTITY = re.compile(
 
 
 def assigned_value(text: str) -> tuple[str, str] | None:
-    """Name and value of `x = 3`, `3 = x` or `x = 1 + 2 = 3`; None for anything else."""
+    """Name and value of `x = 3`, `3 = x` or `x = 1 + 2 = 3`; None for anything else, or if it cannot hold."""
     sides = split_relations(text)
-    if not _is_equation(text) or not all(side for _, side in sides):
+    if not _is_equation(text) or not all(side for _, side in sides) or not _may_hold([side for _, side in sides]):
         return None
     first, last = sides[0][1], sides[-1][1]
     if _QUANTITY.fullmatch(first):
@@ -38,10 +42,15 @@ def value_without_name(text: str) -> str | None:
     assigned = assigned_value(text)
     if assigned is not None:
         return assigned[1]
-    if not _is_equation(text):
-        return None
-    sides = split_relations(text)
-    return sides[-1][1] if re.fullmatch(r"[^a-zA-Z\\]+", sides[0][1]) else None
+    sides = [side for _, side in split_relations(text)]
+    is_worked_out = _is_equation(text) and constant_value(sides[0]) is not None and _may_hold(sides)
+    return sides[-1] if is_worked_out else None
+
+
+def _may_hold(sides: Sequence[str]) -> bool:
+    """Whether the constants in a chain of equations are the same but for rounding: `x = 2 + 3 = 6` says nothing."""
+    values = [inexact(value) for side in sides if (value := constant_value(side)) is not None]
+    return all(abs(values[0] - value) <= abs(value) * inexact(ROUNDING) for value in values[1:])
 
 
 def equal_equations(gold: str, predicted: str, compare: Compare) -> bool | None:

@@ -126,7 +126,7 @@ _FRACTION = re.compile(
     rf"|([+-]?)(?:({_DIGITS}) )?([+-]?)({_DIGITS})/({_DIGITS})"
 )
 _DEGREE = re.compile(r"(?:\^\\circ|\\circ|\\degree)$")
-_UNIT_COMMAND = re.compile(r"\\(?:text|textrm|textbf|textnormal|mathrm|mbox|operatorname)\{([^{}]*)\}(?:\^[23])?$")
+_UNIT_COMMAND = re.compile(r"\\(?:text|textrm|textbf|textnormal|mathrm|mbox|operatorname)\{([^{}\d]*)\}(?:\^[23])?$")
 _UNIT_WORDS = re.compile(r"(?<=\d) ?([a-zA-Z]{3,}(?: [a-zA-Z]+)*)$")
 NUMBER_WORD = re.compile(
     r"\b(?:and|or|to|by|hundred|thousand|million|billion|trillion|dozen|score|hal(?:f|ves)"
