@@ -29,6 +29,7 @@ from tables import Cell, markdown_table, write_json
 
 from extracot import Grade, Grader, Outcome
 from extracot.grading import GradeMethod
+from extracot.grading.expressions import read_expression
 from extracot.grading.worker import compare_symbolically, warm_up
 from extracot.io.jsonl import read_jsonl
 from extracot.text.answers import last_boxed
@@ -93,6 +94,7 @@ def grade_all(grader: Grader, checks: Sequence[Check], repeats: int) -> tuple[fl
     seconds = []
     grades: list[Grade] = []
     for _ in range(repeats):
+        read_expression.cache_clear()  # each repeat reads its answers anew
         started = time.perf_counter()
         grades = grader.grade_many((check.gold, check.text) for check in checks)
         seconds.append(time.perf_counter() - started)
