@@ -1,7 +1,7 @@
 """The chrpo-verl stage: what verl needs to train as the same config would here; trains nothing itself.
 
-Writes `records/rl.parquet`, the problems, and `chrpo.yaml`, the settings; the launch script of `recipes/verl` takes
-the run's folder.
+Writes `records/rl.parquet`, the problems, `chrpo.yaml`, the settings, and the model's knob, which verl's checkpoints
+lack; the launch script of `recipes/verl` takes the run's folder.
 """
 
 from collections import Counter
@@ -14,6 +14,7 @@ from extracot.generate.tokens import stop_tokens_of
 from extracot.io.atomic import write_text_atomic
 from extracot.io.manifest import Manifest
 from extracot.io.run_directory import RunDirectory
+from extracot.models.knob import KNOB_FILE
 from extracot.models.load import resolve_model
 from extracot.models.prompts import PromptFormat
 from extracot.text.control import POLICY_TOKEN
@@ -58,6 +59,7 @@ def run(config: ChrpoConfig, run_dir: RunDirectory) -> Manifest:
     )
     data, settings_path = run_dir.records(DATA), run_dir.path / SETTINGS
     write_parquet(data, make_rows(chosen, knob.prompt_format, knob.grid))
+    knob.save(run_dir.path)
     write_text_atomic(settings_path, as_primary_config(settings, run_dir.path / "config.json"))
 
     n_by_ratio = Counter(ratio_key(budget.teacher_ratio) for budget in chosen)
@@ -66,7 +68,7 @@ def run(config: ChrpoConfig, run_dir: RunDirectory) -> Manifest:
     run_dir.log(f"chrpo-verl: in verl's environment: bash recipes/verl/launch.sh {run_dir.path}")
     return run_dir.finish(
         inputs=[config.budgets, *([config.model] if Path(config.model).is_dir() else [])],
-        outputs=[data, settings_path],
+        outputs=[data, settings_path, run_dir.path / KNOB_FILE],
         counts={"budgets": len(budgets), "problems": len(chosen), "unsolved": n_by_ratio[ratio_key(None)]},
         seeds={"seed": config.seed},
         longest_prompt_tokens=n_prompt_tokens,

@@ -70,9 +70,9 @@ def test_a_row_survives_parquet_whatever_is_unknown_in_it(written_run: Path, tmp
     assert table.schema == parquet.read_schema(written_run / "records" / "rl.parquet")
 
 
-def test_the_manifest_names_both_files_and_counts_the_problems(written_run: Path) -> None:
+def test_the_manifest_names_what_was_written_and_counts_the_problems(written_run: Path) -> None:
     manifest = read_manifest(written_run / "manifest.json")
-    assert {Path(output.path).name for output in manifest.outputs} == {"rl.parquet", "chrpo.yaml"}
+    assert {Path(output.path).name for output in manifest.outputs} == {"rl.parquet", "chrpo.yaml", "extracot.json"}
     assert manifest.counts == {"budgets": 12, "problems": 11, "unsolved": 2}
 
 

@@ -45,8 +45,12 @@ def test_the_named_keys_are_keys_of_the_config() -> None:
 
 def test_what_verl_cannot_do_is_refused_by_name(make_config: Callable[..., ChrpoConfig]) -> None:
     require_carried(make_config(own_rollouts=False, rollout_batch_size=3))
+    with pytest.raises(ConfigError, match="no counterpart of advantage_scale"):
+        require_carried(make_config(advantage_scale="batch"))
+    with pytest.raises(ConfigError, match="no counterpart of rival"):
+        require_carried(make_config(rival={"kind": "thinkless"}))
     with pytest.raises(ConfigError, match="no counterpart of trainer_args"):
-        require_carried(make_config(trainer_args={"use_vllm": True}))
+        require_carried(make_config(trainer_args={"top_k": 5}))
     for change in ({"scheduler": "linear"}, {"loss_type": "dapo"}, {"precision": "float32"}):
         with pytest.raises(ConfigError, match=next(iter(change))):
             require_carried(make_config(**change))

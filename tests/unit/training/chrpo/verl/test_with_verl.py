@@ -6,6 +6,7 @@ do is train: that takes GPUs.
 
 import asyncio
 import os
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,22 +19,23 @@ torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.filterwarnings("ignore")  # those of verl, Ray and Hydra
 
 VERSION = "0.9.1"
-MACHINES = [  # what the launch script adds, as far as the settings have to agree with it
-    "actor_rollout_ref.rollout.name=vllm",
-    "actor_rollout_ref.rollout.tensor_model_parallel_size=1",
-    "actor_rollout_ref.actor.strategy=fsdp2",
-    "trainer.nnodes=1",
-    "trainer.n_gpus_per_node=2",
-]
+LAUNCH = Path(__file__).parents[5] / "recipes" / "verl" / "launch.sh"
 
 
 @pytest.fixture(scope="module")
-def config(written_run: Path) -> Any:
+def config(written_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The settings as the launch script gives them to verl."""
     from hydra import compose, initialize_config_dir
 
-    data = written_run / "records" / "rl.parquet"
+    stand_in = tmp_path_factory.mktemp("bin") / "python"
+    stand_in.write_text('#!/usr/bin/env bash\nprintf "%s\\n" "$@"\n')
+    stand_in.chmod(0o755)
+    environment = {**os.environ, "PYTHON": str(stand_in), "GPUS_PER_NODE": "2"}
+    called = subprocess.run(["bash", str(LAUNCH), str(written_run)], env=environment, capture_output=True, text=True)
+    assert called.returncode == 0, called.stderr
+    overrides = [line for line in called.stdout.splitlines() if "=" in line]
     with initialize_config_dir(str(written_run), version_base=None):
-        return compose("chrpo", [*MACHINES, f"data.train_files={data}", f"data.val_files={data}"])
+        return compose("chrpo", overrides)
 
 
 def test_the_version_is_the_one_this_was_written_for() -> None:
@@ -48,6 +50,8 @@ def test_verl_accepts_the_settings_and_wants_neither_critic_nor_reference(config
 
     assert not need_critic(config) and not need_reference_policy(config)
     validate_config(config, use_reference_policy=False, use_critic=False)
+    assert config.actor_rollout_ref.actor.strategy == "fsdp2"
+    assert config.trainer.n_gpus_per_node == 2
 
 
 def test_no_setting_of_ours_is_one_that_verl_does_not_have(config: Any) -> None:
