@@ -39,7 +39,9 @@ def run_stage_command(options: argparse.Namespace) -> int:
     """Run one stage as the parsed options say; returns 0, or raises what stopped it."""
     stage = find_stage(options.command)
     preset, overrides = _split_preset(options)
-    config = load_config(stage.config_class(), preset, overrides, stage=stage.name)
+    config = load_config(
+        stage.config_class(), preset, overrides, stage=stage.name, also_of=stage.takes_configs_of
+    )
     config.require_complete()
     missing = missing_inputs(config)
     if missing:

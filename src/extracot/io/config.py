@@ -56,6 +56,7 @@ def load_config(
     overrides: Sequence[str] = (),
     *,
     stage: str | None = None,
+    also_of: str | None = None,
     values: Mapping[str, Any] | None = None,
 ) -> ConfigT:
     """Resolve a config: class defaults, then the preset or file, then `values`, then `overrides`.
@@ -65,7 +66,8 @@ def load_config(
         name_or_path: a preset's name, a `.yaml`, `.yml` or `.json` file, or None for the defaults.
         overrides: `key=value` texts as `--set` takes them; a dotted key reaches into a mapping, the value is
             YAML.
-        stage: when given, a file that names another stage is refused.
+        stage: when given, a file that names another stage is refused,
+        also_of: but for this one.
         values: plain values laid over the file, mappings merged key by key.
 
     Raises:
@@ -77,7 +79,7 @@ def load_config(
     if name_or_path is not None:
         tree = read_config(name_or_path)
         named_stage = tree.pop("stage", None)
-        if stage is not None and named_stage not in (None, stage):
+        if stage is not None and named_stage not in (None, stage, also_of):
             raise ConfigError(f"{origin}: is a config of stage {named_stage!r}, not of {stage!r}")
     if values:
         tree = merge_trees(tree, values)

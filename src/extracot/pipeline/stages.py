@@ -41,6 +41,8 @@ class Stage:
     """One line for `--help`."""
     shares_work: bool = False
     """Several processes, started by torchrun or accelerate, may run it together."""
+    takes_configs_of: str | None = None
+    """A stage whose presets and config files this one takes as well as its own."""
 
     def config_class(self) -> "type[StageConfig]":
         """Import the config class."""
@@ -121,6 +123,13 @@ STAGES: dict[str, Stage] = {
             "extracot.training.chrpo.run:run",
             "reinforcement learning of the policy mode",
             shares_work=True,
+        ),
+        Stage(
+            "chrpo-verl",
+            "extracot.training.chrpo.config:ChrpoConfig",
+            "extracot.training.chrpo.verl.run:run",
+            "write data and settings for the same through verl; takes configs of chrpo",
+            takes_configs_of="chrpo",
         ),
         Stage(
             "evaluate",

@@ -170,4 +170,8 @@ class ChrpoConfig(StageConfig):
             raise ValueError(f"rival.kind={self.rival.kind} measures against the asked length; set asked=grid")
         if self.head_coefficient is None and self.parts.ctrl:
             raise ValueError("head_coefficient=null leaves no first-token loss for parts.ctrl; switch that off too")
+        if self.own_rollouts and self.trainer_args.get("use_vllm"):
+            raise ValueError(
+                "trainer_args.use_vllm starts vLLM, and own_rollouts=true would leave it idle; set own_rollouts=false"
+            )
         return self

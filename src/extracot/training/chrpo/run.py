@@ -50,16 +50,7 @@ def run(config: ChrpoConfig, run_dir: RunDirectory) -> Manifest:
     """
     if run_dir.is_complete:
         return run_dir.manifest
-    budgets = list(read_records(config.budgets, TeacherBudget))
-    if not budgets:
-        raise DataError(f"{config.budgets}: holds no teacher budgets; run extracot teacher-budgets first")
-    chosen = choose_problems(budgets, config.unsolved_share, config.quotas, config.seed)
-    if len(chosen) < config.prompts_per_step:
-        n_solved = sum(budget.teacher_ratio is not None for budget in budgets)
-        raise DataError(
-            f"{config.budgets}: {len(chosen)} problems remain of {len(budgets)} ({n_solved} solved), fewer "
-            f"than prompts_per_step={config.prompts_per_step}; measure more problems, or lower that"
-        )
+    budgets, chosen = read_chosen(config)
     knob, tokenizer = load_prepared(config.model)
     n_by_ratio = Counter(ratio_key(budget.teacher_ratio) for budget in chosen)
     table = ", ".join(f"{key}: {n}" for key, n in sorted(n_by_ratio.items()))
@@ -90,6 +81,25 @@ def run(config: ChrpoConfig, run_dir: RunDirectory) -> Manifest:
             **{name.replace("/", "_"): last.get(name) for name in ("accuracy", "think_tokens/mean", "head/entropy")},
         )
     )
+
+
+def read_chosen(config: ChrpoConfig) -> tuple[list[TeacherBudget], list[TeacherBudget]]:
+    """All teacher budgets of the config's file, and those of the problems to train on.
+
+    Raises:
+        DataError: no budgets, or too few problems for one step.
+    """
+    budgets = list(read_records(config.budgets, TeacherBudget))
+    if not budgets:
+        raise DataError(f"{config.budgets}: holds no teacher budgets; run extracot teacher-budgets first")
+    chosen = choose_problems(budgets, config.unsolved_share, config.quotas, config.seed)
+    if len(chosen) < config.prompts_per_step:
+        n_solved = sum(budget.teacher_ratio is not None for budget in budgets)
+        raise DataError(
+            f"{config.budgets}: {len(chosen)} problems remain of {len(budgets)} ({n_solved} solved), fewer "
+            f"than prompts_per_step={config.prompts_per_step}; measure more problems, or lower that"
+        )
+    return budgets, chosen
 
 
 def make_trainer(
@@ -222,7 +232,7 @@ def trainer_arguments(config: ChrpoConfig, checkpoints: Path) -> dict[str, Any]:
         "use_bias_correction_kl": False,  # GRPO's KL; TRL's default weighs it by the probability ratio
         "loss_type": config.loss_type,
         "scale_rewards": "group",
-        "reward_weights": [*_part_weights(config), 0.0],  # for TRL's log only: the advantages are ours
+        "reward_weights": [*part_weights(config), 0.0],  # for TRL's log only: the advantages are ours
         "disable_dropout": True,
         "generation_batch_size": config.prompts_per_step * config.group_size,
         **common_arguments(
@@ -237,7 +247,7 @@ def trainer_arguments(config: ChrpoConfig, checkpoints: Path) -> dict[str, Any]:
     return lay_over(own, config.trainer_args)
 
 
-def _part_weights(config: ChrpoConfig) -> tuple[float, ...]:
+def part_weights(config: ChrpoConfig) -> tuple[float, ...]:
     """In the order of `main_parts`, 0 for a part that is switched off."""
     weights, parts = config.weights, config.parts
     by_part = {
@@ -264,7 +274,7 @@ def _objective(config: ChrpoConfig) -> "Objective":
     if config.head_coefficient is not None:
         ctrl_weight = config.ctrl_weight if config.parts.ctrl else 0.0
         head = HeadTerm(config.head_coefficient, config.head_clip, ctrl_weight)
-    return Objective(_part_weights(config), config.aggregation, config.std_floor, head, config.advantage_scale)
+    return Objective(part_weights(config), config.aggregation, config.std_floor, head, config.advantage_scale)
 
 
 def _rollout(config: ChrpoConfig, tokenizer: "PreTrainedTokenizerBase", stop_ids: frozenset[int]) -> "Rollout":

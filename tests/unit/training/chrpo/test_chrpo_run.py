@@ -319,10 +319,10 @@ def test_every_rival_trains(name: str, sft_model: Path, budgets: Path, tmp_path:
 
 
 def test_the_switches_silence_their_parts_one_by_one() -> None:
-    from extracot.training.chrpo.run import _part_weights
+    from extracot.training.chrpo.run import part_weights
 
     def weights_without(*parts: str) -> tuple[float, ...]:
-        return _part_weights(
+        return part_weights(
             load_config(ChrpoConfig, None, ["model=m", "budgets=b", *(f"parts.{part}=false" for part in parts)])
         )
 
