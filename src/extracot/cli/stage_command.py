@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import yaml
 
 from extracot.cli.launched import leave_launched, open_run_directory
-from extracot.errors import MissingFileError, UsageError
+from extracot.errors import ExtracotError, MissingFileError, UsageError
 from extracot.io.config import StageConfig, load_config, missing_inputs
 from extracot.io.jsonl import STDIN
 from extracot.io.manifest import Manifest
@@ -120,8 +120,9 @@ def _default_name(preset: str | None, stage: Stage) -> str:
     if preset is None or preset.endswith((".jsonl", ".jsonl.gz")) or stage.name == "export":
         return stage.name
     path = Path(preset)
-    # A run's own config.json says nothing by its name; its folder does.
-    return path.stem if path.name != "config.json" else path.resolve().parent.name
+    if path.name == "config.json":  # a run's own says nothing by its name; its folder does
+        return path.resolve().parent.name
+    return path.stem if path.suffix in (".yaml", ".yml", ".json") else path.name
 
 
 def _print_plan(stage: Stage, config: StageConfig) -> None:
@@ -145,7 +146,9 @@ def _run_logged(run: Callable[[], Manifest], run_dir: RunDirectory) -> None:
     """Call `run`; whatever stops it also goes to the log file, where an unattended run is looked up."""
     try:
         run()
-    except BaseException:
+    except BaseException as error:
         if run_dir.path.is_dir():
             run_dir.log_quietly(traceback.format_exc())
+            if isinstance(error, ExtracotError) and error.exit_code == 2:  # what was given is at fault
+                run_dir.discard_unused()
         raise

@@ -123,6 +123,17 @@ class RunDirectory:
         """The run directory that the first of several processes has opened, to be read and not written."""
         return cls(Path(path), config, stage, _n_attempts(Path(path)), is_complete, is_writer=False)
 
+    def discard_unused(self) -> None:
+        """Delete the folder if its first attempt left nothing but its config and log: then there is nothing to resume.
+
+        So that after an input error the corrected command can be given again as it is.
+        """
+        if not self.is_writer or self._attempt > 1 or self.is_complete:
+            return
+        made = {path.relative_to(self.path).as_posix() for path in self.path.rglob("*")}
+        if made <= {"config.json", "records", "logs", self._log_path.relative_to(self.path).as_posix()}:
+            shutil.rmtree(self.path)
+
     @property
     def checkpoints(self) -> Path:
         """The folder for checkpoints; made when first asked for."""

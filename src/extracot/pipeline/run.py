@@ -104,7 +104,12 @@ def run(config: PipelineConfig, run_dir: RunDirectory) -> Manifest:
             continue
         run_dir.log(f"{label}: {step.stage.does}")
         step_started = time.perf_counter()
-        manifest = step.stage.run_function()(step.config, step_dir)
+        try:
+            manifest = step.stage.run_function()(step.config, step_dir)
+        except ExtracotError as error:
+            if error.exit_code == 2:  # what was given is at fault
+                step_dir.discard_unused()
+            raise
         elapsed_s = time.perf_counter() - step_started
         counts["steps_run"] += 1
         seconds[f"{step.name}_s"] = round(elapsed_s, 3)

@@ -12,7 +12,7 @@ import pytest
 import extracot
 from extracot.cli import config_command, stage_command
 from extracot.cli.main import main
-from extracot.errors import StageError
+from extracot.errors import DataError, StageError
 from extracot.io import config as config_module
 from extracot.io.config import StageConfig
 from extracot.io.manifest import Manifest
@@ -32,6 +32,11 @@ class SampleConfig(StageConfig):
 def run(config: SampleConfig, run_dir: RunDirectory) -> Manifest:
     if config.fails == "stage":
         raise StageError("the loss is not finite; lower learning_rate")
+    if config.fails == "input":
+        raise DataError("traces.jsonl:3: not JSON")
+    if config.fails == "input after work":
+        run_dir.records("some.jsonl").write_text("{}")
+        raise DataError("traces.jsonl:3: not JSON")
     if config.fails == "bug":
         raise KeyError("oops")
     if config.fails == "interrupt":
@@ -96,6 +101,25 @@ def test_a_dry_run_prints_config_and_plan_and_writes_nothing(
     assert "stage: sample\n" in out and "scorer: random\n" in out and "compressor: null\n" in out
     assert "would cut toy" in out and "would run sample in runs/toy-sample; nothing was written" in out
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_wrong_input_leaves_no_run_that_the_corrected_command_would_meet() -> None:
+    assert main(["sample", "--out", "here", "--set", "fails=input"]) == 2
+    assert not Path("here").exists()
+    assert main(["sample", "--out", "here"]) == 0
+
+
+@pytest.mark.parametrize("fails", ["input after work", "stage", "bug"])
+def test_a_run_that_did_something_or_broke_down_stays(fails: str) -> None:
+    assert main(["sample", "--out", "here", "--set", f"fails={fails}"]) != 0
+    assert Path("here/logs/attempt-1.log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("preset", "name"), [("qwen3-1.7b", "qwen3-1.7b"), ("mine.v2.yaml", "mine.v2"), ("runs/a/config.json", "a")]
+)
+def test_a_run_is_named_after_its_preset_dots_and_all(preset: str, name: str) -> None:
+    assert stage_command._default_name(preset, STAGES["sample"]) == name
 
 
 def test_a_dry_run_says_what_would_become_of_an_earlier_run(capsys: pytest.CaptureFixture[str]) -> None:
