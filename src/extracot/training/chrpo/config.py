@@ -90,9 +90,10 @@ class ChrpoConfig(StageConfig):
     head_clip: float = Field(default=0.2, gt=0, lt=1)
     """The first token's probability ratio is clipped to 1 ± this; it acts only with n_iterations > 1."""
 
-    asked: Literal["policy", "grid"] = "policy"
-    """What prompts ask for: the model's own choice, or a ratio of the grid, drawn anew for every prompt. With the grid
-    there is nothing to choose: it teaches to keep a given budget, as some rivals do."""
+    asked_share: float = Field(default=0.0, ge=0, le=1)
+    """Share of the prompts that ask for a ratio of the grid, drawn anew for each, instead of for the model's choice.
+    They keep the knob: the first token has to repeat the asked ratio, the calibration reward holds the length to it,
+    and no saving is paid. Ours; the method has none. With 1 nothing is chosen, as in some rivals."""
     n_steps: int = Field(default=200, ge=1)
     """Optimiser steps. Published runs have 150 to 300."""
     prompts_per_step: int = Field(default=16, ge=1)
@@ -164,10 +165,10 @@ class ChrpoConfig(StageConfig):
                 f"prompts_per_step x group_size = {n_responses} responses are no multiple of "
                 f"micro_batch_size={self.micro_batch_size}"
             )
-        if self.asked == "grid" and (self.parts.mode or self.parts.ctrl):
-            raise ValueError("asked=grid leaves nothing to choose; switch parts.mode and parts.ctrl off")
-        if self.asked == "policy" and self.rival.kind in ASKED_KINDS:
-            raise ValueError(f"rival.kind={self.rival.kind} measures against the asked length; set asked=grid")
+        if self.asked_share == 1 and (self.parts.mode or self.parts.ctrl):
+            raise ValueError("asked_share=1 leaves nothing to choose; switch parts.mode and parts.ctrl off")
+        if self.asked_share < 1 and self.rival.kind in ASKED_KINDS:
+            raise ValueError(f"rival.kind={self.rival.kind} measures against the asked length; set asked_share=1")
         if self.head_coefficient is None and self.parts.ctrl:
             raise ValueError("head_coefficient=null leaves no first-token loss for parts.ctrl; switch that off too")
         if self.own_rollouts and self.trainer_args.get("use_vllm"):

@@ -172,6 +172,11 @@ def head_reward(is_correct: bool, chosen_ratio: float | None, teacher_ratio: flo
     return -(shape.under_wrong * -distance if distance < 0 else shape.over_wrong * distance)
 
 
+def mirror_reward(chosen_ratio: float | None, asked_ratio: float, shape: HeadShape) -> float:
+    """The head reward where the prompt asks for a ratio: the peak for repeating it, minus the peak for all else."""
+    return shape.peak if chosen_ratio == asked_ratio else -shape.peak
+
+
 def _chosen_or_worst(is_correct: bool, chosen_ratio: float | None) -> float:
     if chosen_ratio is not None:
         return chosen_ratio

@@ -262,9 +262,9 @@ def part_weights(config: ChrpoConfig) -> tuple[float, ...]:
 
 def _asked_ratios(config: ChrpoConfig, grid: Sequence[float], n: int) -> list[float | None]:
     """What each of `n` prompts asks for; None for the model's own choice."""
-    if config.asked == "policy":
-        return [None] * n
-    return list(random.Random(f"asked {config.seed}").choices(grid, k=n))
+    draw, draw_ratio = random.Random(f"whether asked {config.seed}"), random.Random(f"asked {config.seed}")
+    ratios = draw_ratio.choices(grid, k=n)
+    return [ratio if draw.random() < config.asked_share else None for ratio in ratios]
 
 
 def _objective(config: ChrpoConfig) -> "Objective":

@@ -25,6 +25,7 @@ from extracot.training.chrpo.rewards import (
     calibration_reward,
     head_reward,
     integrity_reward,
+    mirror_reward,
     mode_reward,
 )
 from extracot.training.chrpo.rivals import NO_RIVAL, RivalCase, RivalReward, rival_rewards
@@ -49,6 +50,8 @@ class ScoredResponse:
     violations: frozenset[Violation]
     rewards: dict[str, float | None]
     """Part -> unweighted reward; None where grading could not decide what it depends on."""
+    asked_ratio: float | None = None
+    """The ratio that its prompt asked for; None for its own choice."""
 
 
 class ResponseScorer:
@@ -86,22 +89,37 @@ class ResponseScorer:
         golds: Sequence[str],
         teacher_ratios: Sequence[float | None],
         n_reference_think_tokens: Sequence[float],
+        asked_ratios: Sequence[float | None] | None = None,
     ) -> list[ScoredResponse]:
-        """Score responses, in order; all sequences are equally long, reference lengths are above 0."""
+        """Score responses, in order; all sequences are equally long, reference lengths are above 0.
+
+        Args:
+            completion_ids: of each response.
+            golds: gold answers.
+            teacher_ratios: None for a problem that no budget solves.
+            n_reference_think_tokens: of each problem.
+            asked_ratios: what each prompt asked for, None for the model's own choice; None if all asked for that.
+        """
+        asked_ratios = asked_ratios or [None] * len(completion_ids)
         parsed = [parse_response(ids, self._tokens, self._is_blank) for ids in completion_ids]
         # The visible part holds the answer; a box in an unclosed think block is none.
         grades = self._grader.grade_many(
             [(gold, self._decode(p.visible_ids)) for gold, p in zip(golds, parsed, strict=True)]
         )
         return [
-            self._score_one(p, Outcome.TRUNCATED if p.is_truncated else grade.outcome, teacher, n_reference)
-            for p, grade, teacher, n_reference in zip(
-                parsed, grades, teacher_ratios, n_reference_think_tokens, strict=True
+            self._score_one(p, Outcome.TRUNCATED if p.is_truncated else grade.outcome, teacher, n_reference, asked)
+            for p, grade, teacher, n_reference, asked in zip(
+                parsed, grades, teacher_ratios, n_reference_think_tokens, asked_ratios, strict=True
             )
         ]
 
     def _score_one(
-        self, parsed: ParsedResponse, outcome: Outcome, teacher_ratio: float | None, n_reference: float
+        self,
+        parsed: ParsedResponse,
+        outcome: Outcome,
+        teacher_ratio: float | None,
+        n_reference: float,
+        asked_ratio: float | None,
     ) -> ScoredResponse:
         actual_ratio = parsed.n_think_tokens / n_reference
         violations = frozenset(self._violations(parsed, outcome))
@@ -114,7 +132,12 @@ class ResponseScorer:
             "integrity": integrity_reward(violations, self._integrity),
             HEAD: None if is_correct is None else head_reward(is_correct, choice, teacher_ratio, self._head),
         }
-        return ScoredResponse(parsed, outcome, actual_ratio, violations, rewards)
+        if asked_ratio is not None:  # nothing is chosen, so no choice is paid
+            promised = None if choice is None else asked_ratio
+            rewards["calibration"] = calibration_reward(actual_ratio, promised, self._calibration)
+            rewards["mode"] = 0.0
+            rewards[HEAD] = mirror_reward(choice, asked_ratio, self._head)
+        return ScoredResponse(parsed, outcome, actual_ratio, violations, rewards, asked_ratio)
 
     def _violations(self, parsed: ParsedResponse, outcome: Outcome) -> Iterable[Violation]:
         if parsed.choice is None:
@@ -141,12 +164,12 @@ def main_parts(rival: RivalReward) -> tuple[str, ...]:
     return MAIN_PARTS if rival.kind == "none" else (*MAIN_PARTS, RIVAL)
 
 
-def rival_case(scored: ScoredResponse, asked_ratio: float | None, n_reference_think_tokens: float) -> RivalCase:
+def rival_case(scored: ScoredResponse, n_reference_think_tokens: float) -> RivalCase:
     """What a rival's reward needs to know of a scored response."""
     return RivalCase(
         is_correct=None if scored.outcome is Outcome.UNGRADED else scored.outcome is Outcome.CORRECT,
         chosen_ratio=scored.parsed.choice,
-        asked_ratio=asked_ratio,
+        asked_ratio=scored.asked_ratio,
         n_think_tokens=scored.parsed.n_think_tokens,
         n_tokens=scored.parsed.n_tokens,
         n_reference_think_tokens=n_reference_think_tokens,
@@ -192,12 +215,14 @@ class BatchRewards:
             **_: Any,
         ) -> list[float | None]:
             if self._seen is not completion_ids:
-                scored = self._scorer.score(completion_ids, answer, teacher_ratio, n_reference_think_tokens)
+                scored = self._scorer.score(
+                    completion_ids, answer, teacher_ratio, n_reference_think_tokens, asked_ratio
+                )
                 self._rewards = {name: [s.rewards[name] for s in scored] for name in (*MAIN_PARTS, HEAD)}
                 if self._rival.kind != "none":
                     cases = [
-                        rival_case(s, asked, n_reference)
-                        for s, asked, n_reference in zip(scored, asked_ratio, n_reference_think_tokens, strict=True)
+                        rival_case(s, n_reference)
+                        for s, n_reference in zip(scored, n_reference_think_tokens, strict=True)
                     ]
                     self._rewards[RIVAL] = rival_rewards(cases, self._group_size, self._grid, self._rival)
                 self._seen = completion_ids
@@ -215,18 +240,28 @@ def share_metric(ratio: float) -> str:
 
 
 def batch_metrics(scored: Sequence[ScoredResponse], grid: Sequence[float]) -> dict[str, float]:
-    """Means over a batch of at least one response: lengths, outcomes, violations and the head's choices."""
-    stats = head_stats([s.parsed.choice for s in scored], grid)
+    """Means over a batch of at least one response: lengths, outcomes, violations and the head's choices.
+
+    Where some prompts ask for a ratio and some do not, lengths and choices are those of the others, and `knob/error` is
+    how far the asked ones are from their ratio.
+    """
+    asked = [s for s in scored if s.asked_ratio is not None]
+    free = [s for s in scored if s.asked_ratio is None] or scored
+    stats = head_stats([s.parsed.choice for s in free], grid)
+    knob = {}
+    if asked:
+        knob["knob/error"] = sum(abs(s.actual_ratio - (s.asked_ratio or 0.0)) for s in asked) / len(asked)
     violations = Counter(violation for s in scored for violation in s.violations)
     n = len(scored)
     return {
         "accuracy": sum(s.outcome is Outcome.CORRECT for s in scored) / n,
-        "think_tokens/mean": sum(s.parsed.n_think_tokens for s in scored) / n,
-        "tokens/mean": sum(s.parsed.n_tokens for s in scored) / n,
-        "visible_tokens/mean": sum(len(s.parsed.visible_ids) for s in scored) / n,
-        "actual_ratio/mean": sum(s.actual_ratio for s in scored) / n,
+        "think_tokens/mean": sum(s.parsed.n_think_tokens for s in free) / len(free),
+        "tokens/mean": sum(s.parsed.n_tokens for s in free) / len(free),
+        "visible_tokens/mean": sum(len(s.parsed.visible_ids) for s in free) / len(free),
+        "actual_ratio/mean": sum(s.actual_ratio for s in free) / len(free),
         "outcome/truncated": sum(s.outcome is Outcome.TRUNCATED for s in scored) / n,
         "outcome/ungraded": sum(s.outcome is Outcome.UNGRADED for s in scored) / n,
+        **knob,
         "head/entropy": stats.entropy,
         "head/no_choice": stats.no_choice_share,
         **{share_metric(ratio): share for ratio, share in stats.shares.items()},

@@ -200,8 +200,8 @@ def test_a_model_without_control_tokens_is_refused(tiny_model_dir: Path, budgets
         ("micro_batch_size=3", "no multiple of micro_batch_size=3"),
         ("head_coefficient=null", "leaves no first-token loss for parts.ctrl"),
         ("parts.mod=false", "did you mean 'mode'"),
-        ("asked=grid", "leaves nothing to choose; switch parts.mode and parts.ctrl off"),
-        ("rival.kind=lcpo_max", "rival.kind=lcpo_max measures against the asked length; set asked=grid"),
+        ("asked_share=1", "leaves nothing to choose; switch parts.mode and parts.ctrl off"),
+        ("rival.kind=lcpo_max", "rival.kind=lcpo_max measures against the asked length; set asked_share=1"),
         ("rival={kind: thinkless, per_tok: 1}", "did you mean 'per_token'"),
     ],
 )
@@ -234,7 +234,7 @@ def test_prompts_ask_for_the_choice_of_the_model(sft_model: Path, budgets: Path,
 def test_prompts_that_ask_for_the_grid_tell_the_ratio_that_rewards_measure_against(
     sft_model: Path, budgets: Path, tmp_path: Path
 ) -> None:
-    no_choice = {"asked": "grid", "parts": {"mode": False, "ctrl": False}}
+    no_choice = {"asked_share": 1.0, "parts": {"mode": False, "ctrl": False}}
     rows = prompts_and_asked_ratios(config(sft_model, budgets, n_steps=10, **no_choice), tmp_path / "run")
     assert len(rows) == 20  # 10 steps of 2 problems
     asked_by_question: dict[str, set[float]] = {}
@@ -246,6 +246,13 @@ def test_prompts_that_ask_for_the_grid_tell_the_ratio_that_rewards_measure_again
     assert set.union(*asked_by_question.values()) == {0.2, 0.5, 1.0}
     assert len(asked_by_question) == 4
     assert max(map(len, asked_by_question.values())) > 1  # drawn anew each time that a problem comes
+
+
+def test_a_share_of_the_prompts_asks_for_a_ratio(sft_model: Path, budgets: Path, tmp_path: Path) -> None:
+    rows = prompts_and_asked_ratios(config(sft_model, budgets, n_steps=50, asked_share=0.3), tmp_path / "run")
+    n_asked = sum(asked is not None for _, asked in rows)
+    assert 15 <= n_asked <= 45  # of 100, 30 expected
+    assert all(("<COMP_POLICY>" in prompt) == (asked is None) for prompt, asked in rows)
 
 
 def test_a_rival_gets_whole_groups(
@@ -267,7 +274,7 @@ def test_a_rival_gets_whole_groups(
         sft_model,
         budgets,
         micro_batch_size=2,  # half a group
-        asked="grid",
+        asked_share=1.0,
         parts={"mode": False, "ctrl": False},
         rival=rival,
     )
@@ -297,7 +304,7 @@ def test_a_rival_trains_on_as_much_as_chrpo_does(name: str) -> None:
         "std_floor",
         "head_coefficient",
         "loss_type",
-        "asked",
+        "asked_share",
         "max_new_tokens",
         "trainer_args",
     }

@@ -65,6 +65,32 @@ def score(scorer: ResponseScorer, ids: Sequence[int], teacher: float | None = 0.
 THINK_2 = (8, 4, 8, 100, 101, 8, 5, 8)  # two think tokens
 
 
+@pytest.mark.parametrize(
+    ("asked", "calibrated", "head"),
+    [
+        (0.2, 0.0, 1.0),  # 2 of 10 think tokens, behind the token that was asked for
+        (1.0, -0.6, -1.0),  # 0.8 off, of which 0.1 are free: 0.7 - 0.2/2; and another token
+    ],
+)
+def test_a_prompt_that_asks_for_a_ratio_pays_for_keeping_it_and_for_no_saving(
+    scorer: ResponseScorer, asked: float, calibrated: float, head: float
+) -> None:
+    [scored] = scorer.score([(1, *THINK_2, 9, 0)], ["9"], [1.0], [10.0], [asked])
+    assert scored.rewards["calibration"] == pytest.approx(calibrated)
+    assert scored.rewards["head"] == head
+    assert scored.rewards["mode"] == 0.0  # though its teacher budget is 1.0
+    assert scored.rewards["accuracy"] == 1.0 and scored.asked_ratio == asked
+
+
+def test_lengths_and_choices_are_told_of_the_prompts_that_leave_the_choice(scorer: ResponseScorer) -> None:
+    responses = [(1, *THINK_2, 9, 0), (2, *THINK_2, 9, 0)]
+    mixed = batch_metrics(scorer.score(responses, ["9"] * 2, [0.2] * 2, [10.0, 20.0], [None, 1.0]), GRID)
+    assert mixed["actual_ratio/mean"] == 0.2 and mixed["head/share_0.20"] == 1.0
+    assert mixed["knob/error"] == pytest.approx(0.9)  # 2 of 20 where 1.0 was asked
+    free = batch_metrics(scorer.score(responses, ["9"] * 2, [0.2] * 2, [10.0, 20.0]), GRID)
+    assert "knob/error" not in free and free["head/share_1.00"] == 0.5
+
+
 def test_a_sound_response_earns_every_part(scorer: ResponseScorer) -> None:
     scored = score(scorer, (1, *THINK_2, 9, 0))
     assert scored.outcome is Outcome.CORRECT
@@ -165,12 +191,12 @@ def test_a_rival_is_a_further_part_that_sees_the_asked_ratio(scorer: ResponseSco
 
 
 def test_the_length_that_a_rival_compares_is_the_whole_response(scorer: ResponseScorer) -> None:
-    case = rival_case(score(scorer, (1, *THINK_2, 9, 0)), asked_ratio=None, n_reference_think_tokens=10.0)
+    case = rival_case(score(scorer, (1, *THINK_2, 9, 0)), n_reference_think_tokens=10.0)
     # 1 choice, 8 of the think block, 1 answer, 1 stop
     assert case == RivalCase(True, 0.2, None, n_think_tokens=2, n_tokens=11, n_reference_think_tokens=10.0)
-    assert rival_case(score(scorer, (1, 4, 100)), None, 10.0).is_correct is False  # truncated
+    assert rival_case(score(scorer, (1, 4, 100)), 10.0).is_correct is False  # truncated
     undecided = scorer.score([(1, *THINK_2, 9, 0)], [""], [0.2], [10.0])[0]
-    assert rival_case(undecided, None, 10.0).is_correct is None
+    assert rival_case(undecided, 10.0).is_correct is None
 
 
 def test_the_metrics_are_means_over_the_batch(scorer: ResponseScorer) -> None:
