@@ -45,10 +45,10 @@ def test_the_readme_shows_commands() -> None:
     "command", commands_of(README.read_text(encoding="utf-8")) if README.exists() else []
 )
 def test_a_command_of_the_readme_runs(
-    command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Stages run dry; what an earlier command makes (runs/) or the reader brings (.jsonl) may be missing."""
-    monkeypatch.chdir(README.parent)
+    """Stages run dry, in a place where what an earlier command makes (runs/) or the reader brings (.jsonl) is missing."""
+    monkeypatch.chdir(tmp_path)
     arguments = shlex.split(command)[1:]
     if arguments[0] not in ("config", "view") and not PRINTS_AND_STOPS & set(arguments):
         arguments.append("--dry-run")
