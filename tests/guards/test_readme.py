@@ -47,7 +47,7 @@ def test_the_readme_shows_commands() -> None:
 def test_a_command_of_the_readme_runs(
     command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Stages run dry, in a place where what an earlier command makes (runs/) or the reader brings (.jsonl) is missing."""
+    """Stages run dry, where what an earlier command makes (runs/) and what the reader brings (.jsonl) is missing."""
     monkeypatch.chdir(tmp_path)
     arguments = shlex.split(command)[1:]
     if arguments[0] not in ("config", "view") and not PRINTS_AND_STOPS & set(arguments):
