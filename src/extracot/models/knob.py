@@ -49,6 +49,8 @@ class Knob(BaseModel):
         """
         knob = cls.find(model)
         if knob is None:
+            if (Path(model) / "model" / KNOB_FILE).is_file():
+                raise ModelError(f"{model} is a run; its model is {Path(model) / 'model'}")
             raise ModelError(f"model {model} has no control tokens; make one with: extracot prepare-model")
         return knob
 

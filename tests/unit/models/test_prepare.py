@@ -206,6 +206,14 @@ def test_a_model_that_was_not_prepared_has_no_knob(tiny_model_dir: Path) -> None
         Knob.load(str(tiny_model_dir))
 
 
+def test_a_run_in_place_of_its_model_is_told_where_the_model_is(tmp_path: Path) -> None:
+    (tmp_path / "run" / "model").mkdir(parents=True)
+    (tmp_path / "run" / "config.json").write_text("{}")
+    (tmp_path / "run" / "model" / "extracot.json").write_text("{}")
+    with pytest.raises(ModelError, match=r"run is a run; its model is .*run/model$"):
+        Knob.load(str(tmp_path / "run"))
+
+
 def test_a_broken_knob_is_one_line_with_its_path(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
     (tmp_path / "extracot.json").write_text('{"grid": "wide"}')
