@@ -44,14 +44,19 @@ def _keys(cls: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str, st
 
 def _section(annotation: Any) -> type[BaseModel] | None:
     """The nested config that a field holds, where it holds one, perhaps or None."""
-    members = get_args(annotation) if get_origin(annotation) in (Union, types.UnionType) else (annotation,)
-    models = [member for member in members if isinstance(member, type) and issubclass(member, BaseModel)]
+    models = [member for member in _members(annotation) if isinstance(member, type) and issubclass(member, BaseModel)]
     return models[0] if len(models) == 1 else None
 
 
+def _members(annotation: Any) -> tuple[Any, ...]:
+    """What a field may hold; one type, or those of a union."""
+    return get_args(annotation) if get_origin(annotation) in (Union, types.UnionType) else (annotation,)
+
+
 def _choices(annotation: Any) -> str:
-    members = get_args(annotation) if get_origin(annotation) in (Union, types.UnionType) else (annotation,)
-    choices = [str(value) for member in members if get_origin(member) is Literal for value in get_args(member)]
+    choices = [
+        str(value) for member in _members(annotation) if get_origin(member) is Literal for value in get_args(member)
+    ]
     return f" One of {', '.join(choices)}." if choices else ""
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import yaml
 
 from extracot.cli.launched import leave_launched, open_run_directory
-from extracot.errors import ExtracotError, MissingFileError, UsageError
+from extracot.errors import MissingFileError, UsageError
 from extracot.io.config import StageConfig, load_config, missing_inputs
 from extracot.io.jsonl import STDIN
 from extracot.io.manifest import Manifest
@@ -149,6 +149,5 @@ def _run_logged(run: Callable[[], Manifest], run_dir: RunDirectory) -> None:
     except BaseException as error:
         if run_dir.path.is_dir():
             run_dir.log_quietly(traceback.format_exc())
-            if isinstance(error, ExtracotError) and error.exit_code == 2:  # what was given is at fault
-                run_dir.discard_unused()
+            run_dir.discard_unused(error)
         raise

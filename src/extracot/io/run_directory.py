@@ -23,7 +23,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from extracot.errors import RunDirectoryError
+from extracot.errors import ExtracotError, RunDirectoryError
 from extracot.io.atomic import write_json_atomic, write_text_atomic
 from extracot.io.config import StageConfig, config_digest, differing_keys
 from extracot.io.jsonl import JsonlWriter
@@ -123,12 +123,13 @@ class RunDirectory:
         """The run directory that the first of several processes has opened, to be read and not written."""
         return cls(Path(path), config, stage, _n_attempts(Path(path)), is_complete, is_writer=False)
 
-    def discard_unused(self) -> None:
-        """Delete the folder if its first attempt left nothing but its config and log: then there is nothing to resume.
+    def discard_unused(self, error: BaseException) -> None:
+        """Delete the folder if an error of what was given stopped its first attempt before it made anything.
 
-        So that after an input error the corrected command can be given again as it is.
+        So that the corrected command can be given again as it is. What broke down otherwise stays, with its log.
         """
-        if not self.is_writer or self._attempt > 1 or self.is_complete:
+        is_input_error = isinstance(error, ExtracotError) and error.exit_code == 2
+        if not is_input_error or not self.is_writer or self._attempt > 1 or self.is_complete:
             return
         made = {path.relative_to(self.path).as_posix() for path in self.path.rglob("*")}
         if made <= {"config.json", "records", "logs", self._log_path.relative_to(self.path).as_posix()}:

@@ -107,8 +107,7 @@ def run(config: PipelineConfig, run_dir: RunDirectory) -> Manifest:
         try:
             manifest = step.stage.run_function()(step.config, step_dir)
         except ExtracotError as error:
-            if error.exit_code == 2:  # what was given is at fault
-                step_dir.discard_unused()
+            step_dir.discard_unused(error)
             raise
         elapsed_s = time.perf_counter() - step_started
         counts["steps_run"] += 1
