@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 extracot="${EXTRACOT:-.venv/bin/extracot}"
 compare() { # recipe, title, the arms that it trains, seeds...
-  local recipe="$1" title="$2" arms="$3" seed arm settings evaluations=("\"runs/$1/07-evaluation\"")
+  local recipe="$1" title="$2" arms="$3" seed arm settings evaluations=("\"runs/$1/08-evaluation\"")
   shift 3
   "$extracot" pipeline "toy-$recipe" --out "runs/$recipe" --resume
   for seed in "$@"; do
@@ -15,10 +15,10 @@ compare() { # recipe, title, the arms that it trains, seeds...
     for arm in $arms; do settings+=(--set "overrides.$arm.seed=$seed"); done
     [[ "$recipe" == rivals ]] || settings+=(--set "leave_out=[question-blind]")
     "$extracot" pipeline "toy-$recipe" --out "runs/$recipe-seed-$seed" --resume "${settings[@]}"
-    evaluations+=("\"runs/$recipe-seed-$seed/07-evaluation\"")
+    evaluations+=("\"runs/$recipe-seed-$seed/08-evaluation\"")
   done
   "$extracot" report --out "runs/$recipe-seeds" --overwrite --set "title=$title in the toy world, ${#evaluations[@]} seeds" \
     --set "evaluations=[$(IFS=,; echo "${evaluations[*]}")]"
 }
-compare ablation "Ablation of CHRPO" "no-head no-mode-no-head no-calibration no-integrity summed-first" "$@"
-compare rivals "CHRPO and its rivals" "grpo degrpo lcpo-exact lcpo-max length-penalty dler" "$@"
+compare ablation "Ablation of CHRPO" "full no-head no-mode-no-head no-calibration no-integrity summed-first" "$@"
+compare rivals "CHRPO and its rivals" "chrpo grpo degrpo lcpo-exact lcpo-max length-penalty dler" "$@"

@@ -294,7 +294,7 @@ def rival_presets() -> list[str]:
 @pytest.mark.parametrize("name", rival_presets())
 def test_a_rival_trains_on_as_much_as_chrpo_does(name: str) -> None:
     """Same problems, number of roll-outs and optimiser: only what is paid for and how it is normalised differ."""
-    ours, rival = load_config(ChrpoConfig, "chrpo-toy"), load_config(ChrpoConfig, name)
+    ours, rival = load_config(ChrpoConfig, "chrpo-published-toy"), load_config(ChrpoConfig, name)
     differing = {key for key in ChrpoConfig.model_fields if getattr(ours, key) != getattr(rival, key)}
     assert differing <= {
         "parts",
