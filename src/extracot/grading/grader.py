@@ -6,9 +6,12 @@ answers outside of a box, and does not know whether a text was cut off: the call
 """
 
 import atexit
+import math
 import multiprocessing
 import threading
+import time
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from enum import StrEnum
@@ -48,7 +51,7 @@ class GradeMethod(StrEnum):
     SYMBOLIC = "symbolic"
     """math-verify decided, or could not read the gold."""
     TIMED_OUT = "timed_out"
-    """The comparison was killed after `timeout_s`."""
+    """The comparison was killed after `timeout_s`, or with its batch after `batch_timeout_s`."""
     CRASHED = "crashed"
     """The comparison took its process down, or raised."""
 
@@ -74,20 +77,27 @@ class Grader:
     all spawning does.
     """
 
-    def __init__(self, timeout_s: float = 10.0, n_workers: int = 2) -> None:
+    def __init__(self, timeout_s: float = 10.0, n_workers: int = 2, batch_timeout_s: float | None = None) -> None:
         """
         Args:
             timeout_s: seconds by the clock before a symbolic comparison's process is killed and replaced.
                 Honest ones take well under one on a free machine; the default leaves room for a busy one.
             n_workers: symbolic comparisons at a time.
+            batch_timeout_s: seconds by the clock for all symbolic comparisons of one `grade_many`, beside what it takes to
+                start processes; what is open then stays ungraded. None waits for each: n hostile answers may take
+                n x timeout_s / n_workers.
 
         Raises:
-            UsageError: either is not positive.
+            UsageError: one of them is not positive.
         """
-        if timeout_s <= 0 or n_workers < 1:
-            raise UsageError(f"a grader needs timeout_s > 0 and n_workers >= 1, not {timeout_s} and {n_workers}")
+        if timeout_s <= 0 or n_workers < 1 or (batch_timeout_s is not None and batch_timeout_s <= 0):
+            raise UsageError(
+                "a grader needs timeout_s > 0, n_workers >= 1 and batch_timeout_s > 0 or None, not "
+                f"{timeout_s}, {n_workers} and {batch_timeout_s}"
+            )
         self._timeout_s = timeout_s
         self._n_workers = n_workers
+        self._batch_timeout_s = batch_timeout_s
         self._lock = threading.Lock()
         self._pool: ProcessPool | None = None
         self._is_closed = False
@@ -109,12 +119,14 @@ class Grader:
         """
         golds_and_predictions = [(_clean_gold(gold), _boxed_answer(text)) for gold, text in pairs]
         grades = [_grade_without_pool(gold, predicted) for gold, predicted in golds_and_predictions]
-        open_pairs = {pair for pair, grade in zip(golds_and_predictions, grades, strict=True) if grade is None}
-        futures = {pair: self._schedule(gold, predicted or "") for pair in open_pairs for gold, predicted in [pair]}
-        settled = {pair: _collect(future, pair[1] or "") for pair, future in futures.items()}
+        settled = self._compare_all(
+            (gold, predicted or "")
+            for (gold, predicted), grade in zip(golds_and_predictions, grades, strict=True)
+            if grade is None
+        )
         return [
-            grade if grade is not None else settled[pair]
-            for pair, grade in zip(golds_and_predictions, grades, strict=True)
+            grade if grade is not None else settled[gold, predicted or ""]
+            for (gold, predicted), grade in zip(golds_and_predictions, grades, strict=True)
         ]
 
     def close(self) -> None:
@@ -133,7 +145,24 @@ class Grader:
     ) -> None:
         self.close()
 
-    def _schedule(self, gold: str, predicted: str) -> "ProcessFuture[bool | None]":
+    def _compare_all(self, pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Grade]:
+        """Compare each (gold, predicted) once, as many at a time as there are processes, while the batch has time."""
+        deadline = None if self._batch_timeout_s is None else time.monotonic() + self._batch_timeout_s
+
+        def compare(pair: tuple[str, str]) -> Grade:
+            left_s = math.inf if deadline is None else deadline - time.monotonic()
+            if left_s <= 0:
+                return Grade(Outcome.UNGRADED, pair[1], GradeMethod.TIMED_OUT)
+            return _collect(self._schedule(*pair, timeout_s=min(self._timeout_s, left_s)), pair[1])
+
+        # Short ones first: they are the honest ones more often, should the batch's time run out.
+        in_order = sorted(dict.fromkeys(pairs), key=lambda pair: len(pair[1]))
+        if not in_order:
+            return {}
+        with ThreadPoolExecutor(self._n_workers) as waiting:
+            return dict(zip(in_order, waiting.map(compare, in_order), strict=True))
+
+    def _schedule(self, gold: str, predicted: str, timeout_s: float) -> "ProcessFuture[bool | None]":
         from pebble import ProcessPool
 
         with self._lock:
@@ -143,7 +172,7 @@ class Grader:
                 context = multiprocessing.get_context("spawn")
                 self._pool = ProcessPool(self._n_workers, initializer=warm_up, context=context)
             try:
-                return self._pool.schedule(compare_symbolically, (gold, predicted), timeout=self._timeout_s)
+                return self._pool.schedule(compare_symbolically, (gold, predicted), timeout=timeout_s)
             except RuntimeError as error:  # the pool broke down in an earlier call
                 raise StageError(_BROKEN_POOL) from error
 

@@ -131,15 +131,28 @@ def test_a_bomb_is_killed_and_later_comparisons_still_pass() -> None:
     assert after.outcome is Outcome.CORRECT
 
 
+def test_a_batch_of_bombs_ends_with_its_own_time_and_the_grader_goes_on() -> None:
+    bombs = [("5", f"\\boxed{{{BOMB} + {i}}}") for i in range(60)]
+    with Grader(timeout_s=4.0, n_workers=2, batch_timeout_s=15.0) as grader:
+        grader.grade("5", "\\boxed{\\max(3, 5)}")  # the processes are up
+        started = time.monotonic()
+        grades = grader.grade_many([*bombs, ("6", "\\boxed{\\max(3, 6)}")])
+        elapsed_s = time.monotonic() - started
+        after = grader.grade("8", "\\boxed{\\max(3, 8)}")
+    assert elapsed_s < 60  # one by one it were 60 x 4 s / 2, that is 120
+    assert {grade.method for grade in grades[:-1]} == {GradeMethod.TIMED_OUT}
+    assert grades[-1].outcome is after.outcome is Outcome.CORRECT  # a short answer does not wait for the bombs
+
+
 def test_grades_come_in_order_and_equal_pairs_are_compared_once(
     grader: Grader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[tuple[str, str]] = []
     schedule = grader._schedule
 
-    def listen(gold: str, predicted: str) -> object:
+    def listen(gold: str, predicted: str, timeout_s: float) -> object:
         asked.append((gold, predicted))
-        return schedule(gold, predicted)
+        return schedule(gold, predicted, timeout_s)
 
     monkeypatch.setattr(grader, "_schedule", listen)
     same, other = "\\max(3, 5)", "\\max(3, 6)"

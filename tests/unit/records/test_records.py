@@ -94,6 +94,7 @@ BUDGET = TeacherBudget(
     answer="2",
     level=1,
     pass_rates={"0.20": 0.5, "1.00": 1.0},
+    actual_ratios={"0.20": 0.25, "1.00": 1.0},
     teacher_ratio=1.0,
     n_reference_think_tokens=9.0,
     n_samples=2,
@@ -207,6 +208,13 @@ def test_an_error_survives_pickling_with_its_message(kind: type[errors.ExtracotE
     assert type(error) is kind
     assert str(error) == "what, where, how"
     assert error.exit_code in (1, 2)
+
+
+def test_a_budget_of_format_1_is_still_read(tmp_path: Path) -> None:
+    old = {**BUDGET.model_dump(mode="json", exclude={"actual_ratios"}), "format": "extracot.budget/1"}
+    (tmp_path / "budgets.jsonl").write_text(json.dumps(old) + "\n", encoding="utf-8")
+    (read,) = read_records(tmp_path / "budgets.jsonl", TeacherBudget)
+    assert read == BUDGET.model_copy(update={"actual_ratios": {}})
 
 
 def test_a_compression_of_format_1_is_still_read(tmp_path: Path) -> None:

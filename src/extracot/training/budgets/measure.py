@@ -45,6 +45,15 @@ class MeasuredProblem:
             for ratio in ratios
         }
 
+    def actual_ratios(self) -> dict[float, float]:
+        """Ratio -> mean think tokens of its samples / `n_reference_think_tokens`, which has to be above 0."""
+        n_think_by_ratio: dict[float, list[int]] = {}
+        for sample in self.samples:
+            if sample.target_ratio is not None:
+                n_think_by_ratio.setdefault(sample.target_ratio, []).append(sample.n_think_tokens)
+        n_reference = self.n_reference_think_tokens()
+        return {ratio: _mean(n_think) / n_reference for ratio, n_think in sorted(n_think_by_ratio.items())}
+
     def n_reference_think_tokens(self) -> float:
         """Mean think tokens of the samples at the largest ratio; 0 when none of them thinks at all."""
         largest = max(sample.target_ratio for sample in self.samples if sample.target_ratio is not None)
@@ -62,6 +71,7 @@ class MeasuredProblem:
             answer=self.problem.answer,
             level=self.problem.level,
             pass_rates={f"{ratio:.2f}": rate for ratio, rate in rates.items()},
+            actual_ratios={f"{ratio:.2f}": actual for ratio, actual in self.actual_ratios().items()},
             teacher_ratio=teacher_ratio(rates, threshold),
             n_reference_think_tokens=n_reference,
             n_samples=len(self.samples) // len(rates),

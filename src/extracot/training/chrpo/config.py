@@ -55,6 +55,9 @@ class ChrpoConfig(StageConfig):
     unsolved_share: float = Field(default=0.05, ge=0, le=1)
     """The most that problems without a teacher budget may make up; the published set has 500 of 10,000. 1 is
     no limit."""
+    ratio_window: float | None = Field(default=None, gt=0)
+    """Train only on problems whose samples at their teacher budget spent, on average, that ratio give or take this
+    much; None takes all. The published set has 0.1."""
     quotas: dict[str, int] = Field(default_factory=dict)
     """The most problems per teacher budget, as in `{"0.20": 1000, "none": 50}`; others are not limited."""
 

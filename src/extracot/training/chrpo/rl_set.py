@@ -4,6 +4,7 @@ import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from extracot.errors import DataError
 from extracot.records.budget import TeacherBudget
 
 UNSOLVED = "none"
@@ -15,13 +16,38 @@ def ratio_key(teacher_ratio: float | None) -> str:
     return UNSOLVED if teacher_ratio is None else f"{teacher_ratio:.2f}"
 
 
+def keep_within_window(budgets: Sequence[TeacherBudget], ratio_window: float) -> list[TeacherBudget]:
+    """Drop solved problems whose mean actual ratio at their teacher budget is more than `ratio_window` off it.
+
+    What such a budget stands for is not what is spent with it. Unsolved problems stay.
+
+    Raises:
+        DataError: a solved problem whose actual ratios were not measured.
+
+    Source: the windows of the authors' RL set, 0.1 around each ratio.
+    """
+    kept = []
+    for budget in budgets:
+        if budget.teacher_ratio is not None:
+            actual = budget.actual_ratios.get(ratio_key(budget.teacher_ratio))
+            if actual is None:
+                raise DataError(
+                    f"problem {budget.problem_id} has no actual ratio at its teacher budget, which ratio_window needs; "
+                    "measure it again with extracot teacher-budgets, or set ratio_window=null"
+                )
+            if abs(actual - budget.teacher_ratio) > ratio_window + 1e-9:  # float noise must not drop the edge
+                continue
+        kept.append(budget)
+    return kept
+
+
 def choose_problems(
     budgets: Sequence[TeacherBudget], unsolved_share: float, quotas: Mapping[str, int], seed: int
 ) -> list[TeacherBudget]:
     """Limit the unsolved problems to a share of the result, and each teacher budget to its quota.
 
     Args:
-        budgets: all that were measured.
+        budgets: all that may be taken.
         unsolved_share: the most that problems without a teacher budget may make up, in [0, 1]; 1 is no
             limit. Which of them stay is drawn, so many that `n_unsolved <= unsolved_share * n_chosen`.
         quotas: `ratio_key` -> the most problems of it; a key that is not there has no limit.

@@ -21,8 +21,15 @@ from extracot.text.repetition import RepetitionLimits
 from extracot.training.checkpoints import last_whole_checkpoint
 from extracot.training.chrpo.config import ChrpoConfig
 from extracot.training.chrpo.monitor import HeadStats, HeadWatch
-from extracot.training.chrpo.rl_set import choose_problems, ratio_key
-from extracot.training.chrpo.scoring import HEAD, BatchRewards, ResponseScorer, main_parts, share_metric
+from extracot.training.chrpo.rl_set import choose_problems, keep_within_window, ratio_key
+from extracot.training.chrpo.scoring import (
+    GRADING_TIMEOUT_S,
+    HEAD,
+    BatchRewards,
+    ResponseScorer,
+    main_parts,
+    share_metric,
+)
 from extracot.training.model_folder import load_prepared, save_trained
 from extracot.training.order import shuffled_epochs
 from extracot.training.processes import finish_together, from_first
@@ -56,7 +63,7 @@ def run(config: ChrpoConfig, run_dir: RunDirectory) -> Manifest:
     table = ", ".join(f"{key}: {n}" for key, n in sorted(n_by_ratio.items()))
     run_dir.log(f"chrpo: {len(chosen)} of {len(budgets)} problems, by teacher budget {table}")
 
-    with Grader() as grader:
+    with Grader(batch_timeout_s=GRADING_TIMEOUT_S) as grader:
         model = load_causal_lm(config.model, device=None if count_processes() == 1 else "cpu")
         trainer, watch = make_trainer(config, run_dir, model, knob, tokenizer, chosen, grader)
         checkpoint = from_first(lambda: last_whole_checkpoint(run_dir.checkpoints))
@@ -92,11 +99,13 @@ def read_chosen(config: ChrpoConfig) -> tuple[list[TeacherBudget], list[TeacherB
     budgets = list(read_records(config.budgets, TeacherBudget))
     if not budgets:
         raise DataError(f"{config.budgets}: holds no teacher budgets; run extracot teacher-budgets first")
-    chosen = choose_problems(budgets, config.unsolved_share, config.quotas, config.seed)
+    fitting = budgets if config.ratio_window is None else keep_within_window(budgets, config.ratio_window)
+    chosen = choose_problems(fitting, config.unsolved_share, config.quotas, config.seed)
     if len(chosen) < config.prompts_per_step:
         n_solved = sum(budget.teacher_ratio is not None for budget in budgets)
+        off = f", {len(budgets) - len(fitting)} outside of ratio_window" if len(fitting) < len(budgets) else ""
         raise DataError(
-            f"{config.budgets}: {len(chosen)} problems remain of {len(budgets)} ({n_solved} solved), fewer "
+            f"{config.budgets}: {len(chosen)} problems remain of {len(budgets)} ({n_solved} solved{off}), fewer "
             f"than prompts_per_step={config.prompts_per_step}; measure more problems, or lower that"
         )
     return budgets, chosen

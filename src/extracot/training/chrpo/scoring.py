@@ -31,6 +31,9 @@ from extracot.training.chrpo.rewards import (
 from extracot.training.chrpo.rivals import NO_RIVAL, RivalCase, RivalReward, rival_rewards
 from extracot.training.response_ids import ParsedResponse, ResponseTokens, parse_response
 
+GRADING_TIMEOUT_S = 30.0
+"""For the answers of one step. Honest ones take well under a second, and hostile ones may not hold up the training:
+what is undecided then has no reward."""
 MAIN_PARTS = ("accuracy", "calibration", "mode", "integrity")
 """Parts of the main reward, in the order of the trainer's columns."""
 RIVAL = "rival"

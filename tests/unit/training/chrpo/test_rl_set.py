@@ -1,7 +1,8 @@
 import pytest
 
+from extracot.errors import DataError
 from extracot.records.budget import TeacherBudget
-from extracot.training.chrpo.rl_set import choose_problems
+from extracot.training.chrpo.rl_set import choose_problems, keep_within_window
 
 
 def budget(name: str, teacher_ratio: float | None) -> TeacherBudget:
@@ -50,3 +51,24 @@ def test_a_share_of_one_takes_all_even_when_nothing_is_solved() -> None:
 def test_nothing_in_nothing_out() -> None:
     assert choose_problems([], 0.05, {}, seed=0) == []
     assert choose_problems(UNSOLVED, 0.05, {}, seed=0) == []
+
+
+def measured(name: str, teacher_ratio: float | None, actual: float) -> TeacherBudget:
+    key = "1.00" if teacher_ratio is None else f"{teacher_ratio:.2f}"
+    return budget(name, teacher_ratio).model_copy(update={"actual_ratios": {key: actual}})
+
+
+def test_a_window_keeps_what_spends_its_teacher_budget_up_to_the_edge_on_both_sides() -> None:
+    inside = [measured("on", 0.2, 0.2), measured("high edge", 0.2, 0.3), measured("low edge", 0.5, 0.4)]
+    outside = [measured("dear", 0.2, 0.31), measured("cheap", 0.5, 0.39)]
+    assert keep_within_window([*inside, *outside], 0.1) == inside
+
+
+def test_a_window_does_not_judge_the_unsolved() -> None:
+    unsolved = measured("hard", None, 3.0)
+    assert keep_within_window([unsolved], 0.1) == [unsolved]
+
+
+def test_a_window_needs_measured_ratios() -> None:
+    with pytest.raises(DataError, match="no actual ratio at its teacher budget.*ratio_window=null"):
+        keep_within_window([budget("old", 0.2)], 0.1)

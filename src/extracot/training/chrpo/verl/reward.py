@@ -21,7 +21,7 @@ from extracot.models.load import load_tokenizer
 from extracot.records.outcome import Outcome
 from extracot.text.repetition import RepetitionLimits
 from extracot.training.chrpo.rewards import CalibrationShape, HeadShape, IntegrityShape, ModeShape
-from extracot.training.chrpo.scoring import MAIN_PARTS, ResponseScorer, ScoredResponse
+from extracot.training.chrpo.scoring import GRADING_TIMEOUT_S, MAIN_PARTS, ResponseScorer, ScoredResponse
 from extracot.training.response_ids import response_tokens
 
 RESPONSE_IDS = "response_ids"
@@ -130,7 +130,7 @@ def _scorer(settings: RewardSettings) -> tuple[ResponseScorer, tuple[float, ...]
     """The scorer of this process, and the grid of its model; made at the first response, closed at exit."""
     tokenizer = load_tokenizer(settings.model)
     grid = Knob.load(settings.model).grid
-    grader = Grader()
+    grader = Grader(batch_timeout_s=GRADING_TIMEOUT_S)
     atexit.register(grader.close)
 
     def decode(ids: Sequence[int]) -> str:

@@ -24,6 +24,7 @@ CARRIED = frozenset(
         "budgets",
         "unsolved_share",
         "quotas",
+        "ratio_window",
         "parts",
         "weights",
         "ctrl_weight",
