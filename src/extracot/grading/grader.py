@@ -83,8 +83,8 @@ class Grader:
             timeout_s: seconds by the clock before a symbolic comparison's process is killed and replaced.
                 Honest ones take well under one on a free machine; the default leaves room for a busy one.
             n_workers: symbolic comparisons at a time.
-            batch_timeout_s: seconds by the clock for all symbolic comparisons of one `grade_many`, beside what it takes to
-                start processes; what is open then stays ungraded. None waits for each: n hostile answers may take
+            batch_timeout_s: seconds by the clock for all symbolic comparisons of one `grade_many`, beside what it takes
+                to start processes; what is open then stays ungraded. None waits for each: n hostile answers may take
                 n x timeout_s / n_workers.
 
         Raises:
