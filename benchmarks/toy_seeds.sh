@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 extracot="${EXTRACOT:-.venv/bin/extracot}"
 left_out="attribution,generic-compressions,generic-data,generic-sft,random-compressions,random-data,random-sft,report"
-arms='[{name: extracot, model: "@chrpo/model", modes: [policy]}, {name: extracot-sft, model: "@sft/model"}]'
+arms='[{name: extracot, model: "@chrpo/model"}, {name: extracot-sft, model: "@sft/model"}]'
 evaluations=('"runs/demo/17-evaluation"')
 policies='{name: seed 1, model: runs/demo/10-chrpo/model, modes: [policy]}'
 for seed in "$@"; do
