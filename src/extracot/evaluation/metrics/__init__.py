@@ -13,6 +13,7 @@ from extracot.evaluation.metrics.curve import CurvePoint, area_under_curve, comm
 from extracot.evaluation.metrics.intervals import Interval, quantile, wilson_interval
 from extracot.evaluation.metrics.levels import accuracy_by_level, choices_by_level
 from extracot.evaluation.metrics.paired import PairedDifference, paired_difference, sign_test_p_value
+from extracot.evaluation.metrics.passes import PassAtK, pass_at_k, pass_probability
 from extracot.evaluation.metrics.ratios import (
     ControlQuality,
     act_ratio,
@@ -28,6 +29,7 @@ __all__ = [
     "Interval",
     "Latency",
     "PairedDifference",
+    "PassAtK",
     "RowKey",
     "RowMetrics",
     "accuracy",
@@ -42,6 +44,8 @@ __all__ = [
     "group_rows",
     "interpolate_accuracy",
     "paired_difference",
+    "pass_at_k",
+    "pass_probability",
     "quantile",
     "question_ratios",
     "row_metrics",

@@ -17,15 +17,27 @@ def accuracy(scores: Sequence[Score]) -> float:
 
 
 def accuracy_interval(scores: Sequence[Score]) -> Interval:
-    """95 % Wilson interval of Acc@all that does not count samples of one question as independent.
-
-    With m questions of mean correctness p_q, the Wilson interval is taken at the effective size
-    n = p(1 - p) / (var(p_q) / m). One sample per question gives n = m; copies of a sample add nothing.
+    """95 % interval of Acc@all that does not count samples of one question as independent.
 
     Raises:
         ValueError: no scores.
     """
-    shares = list(share_correct_by_problem(scores).values())
+    return clustered_interval(list(share_correct_by_problem(scores).values()), len(scores))
+
+
+def clustered_interval(shares: Sequence[float], n_drawn: float) -> Interval:
+    """95 % Wilson interval of the mean of one share per question.
+
+    With m questions of shares p_q, the Wilson interval is taken at the effective size
+    n = p(1 - p) / (var(p_q) / m). One sample per question gives n = m; copies of a sample add nothing.
+
+    Args:
+        shares: one per question, in [0, 1].
+        n_drawn: tries behind all shares together; the effective size is at most this.
+
+    Raises:
+        ValueError: no shares.
+    """
     n_problems = len(shares)
     share = mean(shares)
     variance = mean([(value - share) ** 2 for value in shares])
@@ -33,7 +45,7 @@ def accuracy_interval(scores: Sequence[Score]) -> Interval:
     if variance > 0:
         effective = max(effective, share * (1 - share) / (variance / n_problems))
     # Never more than was drawn: question means that happen to agree are luck, not evidence.
-    effective = min(effective, float(len(scores)))
+    effective = min(effective, float(n_drawn))
     return wilson_interval(share * effective, effective)
 
 

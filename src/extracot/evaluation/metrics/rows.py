@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 
 from extracot.evaluation.metrics.accuracy import accuracy, accuracy_interval, share_correct_by_problem
 from extracot.evaluation.metrics.intervals import Interval, mean, quantile
+from extracot.evaluation.metrics.passes import PassAtK, fewest_samples, pass_at_k, shown_ks
 from extracot.evaluation.metrics.ratios import act_ratio, act_ratio_interval, question_ratios
 from extracot.records.outcome import Outcome
 from extracot.records.score import Score
@@ -40,6 +41,8 @@ class RowMetrics:
     accuracy_interval: Interval
     pass_rate: float
     """Share of problems with at least one correct sample; equals `accuracy` with one sample."""
+    passes: tuple[PassAtK, ...]
+    """pass@k for the k of `shown_ks`, as far as every problem has k samples; empty with one sample."""
     mean_think_tokens: float
     mean_tokens: float
     """Everything generated: control token, think block and visible answer."""
@@ -55,6 +58,11 @@ class RowMetrics:
     ungraded_rate: float
     unclosed_rate: float
     latency: Latency
+
+    @property
+    def mean_answer_tokens(self) -> float:
+        """Everything generated outside of the think block: visible answer, control token, tags, end of sequence."""
+        return self.mean_tokens - self.mean_think_tokens
 
     @property
     def saving(self) -> float | None:
@@ -98,6 +106,7 @@ def row_metrics(scores: Sequence[Score]) -> RowMetrics:
         accuracy=accuracy(scores),
         accuracy_interval=accuracy_interval(scores),
         pass_rate=mean([float(share > 0) for share in shares.values()]),
+        passes=tuple(pass_at_k(scores, shown_ks(fewest_samples(scores)))),
         mean_think_tokens=mean([float(score.n_think_tokens) for score in scores]),
         mean_tokens=mean([float(score.n_tokens) for score in scores]),
         act_ratio=act_ratio(scores),
