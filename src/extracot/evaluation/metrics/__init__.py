@@ -12,7 +12,13 @@ from extracot.evaluation.metrics.accuracy import accuracy, accuracy_interval
 from extracot.evaluation.metrics.curve import CurvePoint, area_under_curve, common_range, interpolate_accuracy
 from extracot.evaluation.metrics.intervals import Interval, quantile, wilson_interval
 from extracot.evaluation.metrics.levels import accuracy_by_level, choices_by_level
-from extracot.evaluation.metrics.paired import PairedDifference, paired_difference, sign_test_p_value
+from extracot.evaluation.metrics.paired import (
+    PairedDifference,
+    PairedThinking,
+    paired_difference,
+    paired_thinking,
+    sign_test_p_value,
+)
 from extracot.evaluation.metrics.passes import PassAtK, pass_at_k, pass_probability
 from extracot.evaluation.metrics.ratios import (
     ControlQuality,
@@ -29,6 +35,7 @@ __all__ = [
     "Interval",
     "Latency",
     "PairedDifference",
+    "PairedThinking",
     "PassAtK",
     "RowKey",
     "RowMetrics",
@@ -44,6 +51,7 @@ __all__ = [
     "group_rows",
     "interpolate_accuracy",
     "paired_difference",
+    "paired_thinking",
     "pass_at_k",
     "pass_probability",
     "quantile",

@@ -59,3 +59,21 @@ def wilson_interval(n_correct: float, n: float) -> Interval:
     low = 0.0 if n_correct == 0 else max(0.0, centre - half)
     high = 1.0 if n_correct == n else min(1.0, centre + half)
     return Interval(low, high)
+
+
+def ratio_interval(pairs: Sequence[tuple[float, float]]) -> Interval | None:
+    """95 % interval of R = sum(y) / sum(x) over m questions, by the delta method; None with fewer than two, or no x.
+
+    var(R) = var(y - R x) / (m mean(x)^2): that y and x come from one question is used, not thrown away.
+
+    Args:
+        pairs: (y, x) of each question, none negative.
+    """
+    n, total_y, total_x = len(pairs), math.fsum(y for y, _ in pairs), math.fsum(x for _, x in pairs)
+    if n < 2 or total_x == 0:
+        return None
+    ratio = total_y / total_x
+    # The residuals sum to zero by the definition of the ratio.
+    variance = math.fsum((y - ratio * x) ** 2 for y, x in pairs) / (n - 1)
+    half = Z_95 * math.sqrt(variance / n) / (total_x / n)
+    return Interval(max(0.0, ratio - half), ratio + half)

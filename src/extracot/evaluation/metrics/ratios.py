@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from extracot.evaluation.metrics.accuracy import by_problem
-from extracot.evaluation.metrics.intervals import Z_95, Interval, mean
+from extracot.evaluation.metrics.intervals import Interval, mean, ratio_interval
 from extracot.records.score import Score
 
 
@@ -31,25 +31,16 @@ def act_ratio(scores: Sequence[Score]) -> float | None:
 
 
 def act_ratio_interval(scores: Sequence[Score]) -> Interval | None:
-    """95 % interval of `act_ratio` by the delta method over questions; None with fewer than two questions.
+    """95 % interval of `act_ratio` over questions (`ratio_interval`); None with fewer than two questions.
 
-    With y_q think and x_q reference tokens of question q, R = mean(y) / mean(x) and
-    var(R) = var(y - R x) / (m mean(x)^2): the pairing with the base model is used, not thrown away.
-    It covers the choice of questions; the base model's own sampling noise only through its x_q.
+    It covers the choice of questions; the base model's own sampling noise only through its think tokens.
     """
-    ratio = act_ratio(scores)
     totals = [
         (math.fsum(think), math.fsum(reference))
         for think, reference in map(_think_and_reference, by_problem(scores).values())
         if reference
     ]
-    n_problems = len(totals)
-    if ratio is None or n_problems < 2:
-        return None
-    # The residuals sum to zero by the definition of the ratio.
-    variance = math.fsum((think - ratio * base) ** 2 for think, base in totals) / (n_problems - 1)
-    half = Z_95 * math.sqrt(variance / n_problems) / mean([base for _, base in totals])
-    return Interval(max(0.0, ratio - half), ratio + half)
+    return ratio_interval(totals)
 
 
 def question_ratios(scores: Sequence[Score]) -> list[float]:
