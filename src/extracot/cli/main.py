@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import extracot
+from extracot.cli.compare_command import add_compare_parser
 from extracot.errors import ExtracotError, UsageError
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ def build_parser() -> argparse.ArgumentParser:
         if stage.name == "export":
             stage_parser.epilog = "The argument may also be the model's folder: extracot export runs/chrpo/model"
     _add_view_parser(commands)
+    add_compare_parser(commands)
     config_parser = commands.add_parser("config", help="list, show and check presets and config files")
     actions = config_parser.add_subparsers(dest="action", metavar="action", required=True)
     actions.add_parser("list", help="every preset with its stage")
@@ -186,6 +188,10 @@ def _dispatch(given: list[str]) -> int:
         from extracot.cli.view_command import run_view_command
 
         return run_view_command(options)
+    if options.command == "compare":
+        from extracot.cli.compare_command import run_compare_command
+
+        return run_compare_command(options)
     from extracot.cli.stage_command import run_stage_command
 
     return run_stage_command(options)
@@ -195,7 +201,7 @@ def _refuse_unknown_command(word: str) -> None:
     from extracot.io.nearest import did_you_mean
     from extracot.pipeline.stages import STAGES
 
-    known = [*STAGES, "view", "config"]
+    known = [*STAGES, "view", "compare", "config"]
     if not word.startswith("-") and word not in known:
         near = did_you_mean(word, known)
         raise UsageError(f"no command is called {word!r}{near or '; commands: ' + ', '.join(known)}")

@@ -71,8 +71,7 @@ class EvaluateConfig(CompletionsConfig):
     samples_per_problem: int = Field(default=1, ge=1)
     """Completions per problem and mode."""
     batch_size: int = Field(default=128, ge=1)
-    """Prompts side by side, and the most that a kill can lose. A large model wants fewer; a server wants several times
-    its `concurrency`."""
+    """Prompts side by side in this process, and the most that a kill can lose there. A large model wants fewer."""
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Of the weights in memory; bfloat16 is for GPUs, on most CPUs it is far slower."""
     limit: int | None = Field(default=None, ge=1)

@@ -53,7 +53,8 @@ def run(config: EvaluateConfig, run_dir: RunDirectory) -> Manifest:
         problems,
         config.sampling,
         config.samples_per_problem,
-        config.batch_size,
+        # In this process batches are made here; a server or vLLM keeps its own queue full.
+        config.batch_size if config.backend == "transformers" else None,
         path,
         lambda arm: _Respondent(config, arm),
         run_dir.log,

@@ -19,6 +19,7 @@ COLUMNS = (
     "Acc@all %",
     "95 % interval",
     "think",
+    "answer",
     "all",
     "ActRatio",
     "error",
@@ -32,9 +33,15 @@ COLUMNS = (
 """Short headings, for terminals; `LEGEND` spells them out. The first two columns are text."""
 
 LEGEND = (
-    "think, all: mean tokens. ActRatio: think / the base model's mean. error: |ActRatio - asked|.\n"
+    "think, answer, all: mean tokens. ActRatio: think / the base model's mean. error: |ActRatio - asked|.\n"
     "cut: truncated. none: no answer. open: think block never closed. n: problems x samples."
 )
+
+SAMPLES_LEGEND = (
+    "avg@n: Acc@all over all samples. pass@k: a question is solved by any of k samples (unbiased estimate).\n"
+    "Intervals count questions, not samples."
+)
+"""Below the second table, which stands only where questions have several samples."""
 
 CSV_COLUMNS = (
     "data_set",
@@ -48,6 +55,7 @@ CSV_COLUMNS = (
     "accuracy_high",
     "pass_rate",
     "mean_think_tokens",
+    "mean_answer_tokens",
     "mean_tokens",
     "act_ratio",
     "act_ratio_low",
@@ -64,6 +72,7 @@ CSV_COLUMNS = (
     "latency_p50_s",
     "latency_p95_s",
 )
+"""With several samples per question `pass_at_<k>` and its `_low` and `_high` follow for every k shown."""
 
 
 def describe_mode(key: RowKey) -> str:
@@ -90,6 +99,7 @@ def table_cells(rows: Sequence[RowMetrics]) -> list[tuple[str, ...]]:
             percent(row.accuracy),
             percent_interval(row.accuracy_interval),
             f"{row.mean_think_tokens:.1f}",
+            f"{row.mean_answer_tokens:.1f}",
             f"{row.mean_tokens:.1f}",
             _decimals(row.act_ratio),
             _decimals(row.control_error),
@@ -104,20 +114,40 @@ def table_cells(rows: Sequence[RowMetrics]) -> list[tuple[str, ...]]:
     ]
 
 
+def samples_table(rows: Sequence[RowMetrics]) -> list[tuple[str, ...]]:
+    """Headings and formatted cells of what several samples say: avg@n and pass@k; [] where no row has several."""
+    ks = _shown_ks(rows)
+    if not ks:
+        return []
+    headings = ["arm", "asked", "avg@n %", "95 % interval"]
+    for k in ks:
+        headings += [f"pass@{k} %", "95 % interval"]
+    lines = [tuple(headings)]
+    for row in rows:
+        cells = [row.key.arm, describe_mode(row.key), percent(row.accuracy), percent_interval(row.accuracy_interval)]
+        passes = {one.k: one for one in row.passes}
+        for k in ks:
+            found = passes.get(k)
+            cells += [NOTHING, NOTHING] if found is None else [percent(found.share), percent_interval(found.interval)]
+        lines.append(tuple(cells))
+    return lines
+
+
 def render_plain(rows: Sequence[RowMetrics]) -> str:
-    """Aligned columns with a rule under the headings, the legend below; ends with a newline."""
-    cells = [COLUMNS, *table_cells(rows)]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(COLUMNS))]
-    lines = ["  ".join(_align(row, widths)).rstrip() for row in cells]
-    lines.insert(1, "  ".join("─" * width for width in widths))
-    return "\n".join([*lines, "", LEGEND]) + "\n"
+    """Aligned columns with a rule under the headings, the legend below; ends with a newline.
+
+    Where questions have several samples, a second table with avg@n and pass@k follows.
+    """
+    text = f"{align_columns([COLUMNS, *table_cells(rows)])}\n\n{LEGEND}\n"
+    samples = samples_table(rows)
+    return f"{text}\n{align_columns(samples)}\n\n{SAMPLES_LEGEND}\n" if samples else text
 
 
 def render_markdown(rows: Sequence[RowMetrics]) -> str:
-    """A GitHub table; pipes, tags and line breaks in names are neutralised; the legend below."""
-    rule = ["---", "---", *["---:"] * (len(COLUMNS) - 2)]
-    lines = [COLUMNS, rule, *[[_markdown_text(cell) for cell in row] for row in table_cells(rows)]]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + f"\n\n{LEGEND}\n"
+    """The tables of `render_plain` as GitHub's; pipes, tags and line breaks in names are neutralised."""
+    text = f"{markdown_table([COLUMNS, *table_cells(rows)])}\n\n{LEGEND}\n"
+    samples = samples_table(rows)
+    return f"{text}\n{markdown_table(samples)}\n\n{SAMPLES_LEGEND}\n" if samples else text
 
 
 def render_csv(tables: Mapping[str, Sequence[RowMetrics]]) -> str:
@@ -126,11 +156,14 @@ def render_csv(tables: Mapping[str, Sequence[RowMetrics]]) -> str:
     Args:
         tables: the rows of each data set, by its name.
     """
+    ks = _shown_ks([row for rows in tables.values() for row in rows])
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(CSV_COLUMNS)
+    pass_columns = [f"pass_at_{k}{end}" for k in ks for end in ("", "_low", "_high")]
+    writer.writerow((*CSV_COLUMNS, *pass_columns))
     for data_set, row in ((name, row) for name, rows in tables.items() for row in rows):
         ratio_interval = row.act_ratio_interval
+        passes = {one.k: one for one in row.passes}
         writer.writerow(
             (
                 data_set,
@@ -144,6 +177,7 @@ def render_csv(tables: Mapping[str, Sequence[RowMetrics]]) -> str:
                 row.accuracy_interval.high,
                 row.pass_rate,
                 row.mean_think_tokens,
+                row.mean_answer_tokens,
                 row.mean_tokens,
                 row.act_ratio,
                 None if ratio_interval is None else ratio_interval.low,
@@ -159,14 +193,38 @@ def render_csv(tables: Mapping[str, Sequence[RowMetrics]]) -> str:
                 row.latency.mean_s,
                 row.latency.p50_s,
                 row.latency.p95_s,
+                *(
+                    value
+                    for k in ks
+                    for value in ((passes[k].share, *passes[k].interval) if k in passes else (None, None, None))
+                ),
             )
         )
     return stream.getvalue()
 
 
-def _align(row: Sequence[str], widths: Sequence[int]) -> list[str]:
+def align_columns(lines: Sequence[Sequence[str]], n_text: int = 2) -> str:
+    """Headings and rows as aligned plain text, a rule under the headings; the first `n_text` columns to the left."""
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    texts = ["  ".join(_align(line, widths, n_text)).rstrip() for line in lines]
+    texts.insert(1, "  ".join("─" * width for width in widths))
+    return "\n".join(texts)
+
+
+def markdown_table(lines: Sequence[Sequence[str]], n_text: int = 2) -> str:
+    """Headings and rows as a GitHub table; pipes, tags and line breaks in cells are neutralised."""
+    rule = ["---"] * n_text + ["---:"] * (len(lines[0]) - n_text)
+    cells = [lines[0], rule, *[[_markdown_text(cell) for cell in line] for line in lines[1:]]]
+    return "\n".join("| " + " | ".join(line) + " |" for line in cells)
+
+
+def _shown_ks(rows: Sequence[RowMetrics]) -> list[int]:
+    return sorted({one.k for row in rows for one in row.passes})
+
+
+def _align(row: Sequence[str], widths: Sequence[int], n_text: int) -> list[str]:
     return [
-        cell.ljust(width) if column < 2 else cell.rjust(width)
+        cell.ljust(width) if column < n_text else cell.rjust(width)
         for column, (cell, width) in enumerate(zip(row, widths, strict=True))
     ]
 

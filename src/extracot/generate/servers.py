@@ -172,7 +172,7 @@ def read_reply(content: bytes, api: Api, opens_think: bool) -> ServedText:
         reasoning = message.get("reasoning_content") or message.get("reasoning")  # older and newer name
         token_ids = choice.get("token_ids")
     except (ValueError, RecursionError, KeyError, IndexError, TypeError, AttributeError):
-        return ServedText(error="the reply is no completion")
+        return ServedText(error=f"the reply is no completion{_what_else(content)}")
     if finish not in _ENDED and finish not in _CUT:
         return ServedText(error=f"the server broke the completion off (finish_reason {finish!r})")
     if not isinstance(text, str | None) or not isinstance(reasoning, str | None):
@@ -182,6 +182,22 @@ def read_reply(content: bytes, api: Api, opens_think: bool) -> ServedText:
     if api == "chat":
         whole = join_reasoning(reasoning or "", text or "", is_cut, opens_think)
     return ServedText(whole, token_ids if _are_ids(token_ids) else None, is_cut)
+
+
+def _what_else(content: bytes) -> str:
+    """What a reply is instead of a completion, as the end of a sentence; "" where nothing more can be said."""
+    start = content.lstrip()[:16]
+    if not start:
+        return " but empty"
+    if start.startswith(b"<"):
+        return " but a web page; server.base_url may end in the wrong place"
+    if start.startswith((b"data:", b"event:", b":")):
+        return " but an event stream, which was not asked for"
+    try:
+        value = json.loads(content)
+    except (ValueError, RecursionError):
+        return ": its JSON is cut off or broken"
+    return "" if isinstance(value, dict) and value.get("choices") else ": it holds no choices"
 
 
 def join_reasoning(reasoning: str, content: str, is_cut: bool, opens_think: bool) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.metadata
+import json
 import platform
 import subprocess
 from collections.abc import Iterable
@@ -91,11 +92,26 @@ def read_manifest(path: str | Path) -> Manifest:
     source = Path(path)
     if not source.is_file():
         raise MissingFileError(f"{source} does not exist: the run is not finished; resume it")
+    content = source.read_bytes()
+    found, known = _format_of(content), Manifest.model_fields["format"].default
+    if found is not None and found != known:
+        raise DataError(
+            f"{source} has format {found!r}; this version reads {known!r}. Read the run with the version that wrote "
+            "it, or make it again"
+        )
     try:
-        return Manifest.model_validate_json(source.read_bytes())
+        return Manifest.model_validate_json(content)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise DataError(f"{source}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+
+
+def _format_of(content: bytes) -> str | None:
+    """What a manifest says that it is; None where it says nothing readable."""
+    try:
+        return str(json.loads(content)["format"])
+    except (ValueError, RecursionError, KeyError, TypeError):
+        return None
 
 
 def digest_path(path: str | Path, relative_to: str | Path | None = None) -> FileDigest:

@@ -95,6 +95,9 @@ class Endpoint:
             reason = error.reason if isinstance(error, urllib.error.URLError) else error
             if isinstance(reason, TimeoutError):
                 return Reply(Delivery.TIMEOUT, latency_s, error=f"no reply within {self.timeout_s:g} s")
+            if isinstance(reason, http.client.IncompleteRead):
+                shown = "the connection broke in the middle of the reply"
+                return Reply(Delivery.UNREACHABLE, latency_s, error=shown)
             shown = f"{type(reason).__name__}: {reason}" if isinstance(reason, Exception) else str(reason)
             return Reply(Delivery.UNREACHABLE, latency_s, error=one_line(shown))
         return Reply(Delivery.ANSWERED, time.monotonic() - started_s, content=self._redact(content), status=200)

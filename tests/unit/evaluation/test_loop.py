@@ -7,7 +7,7 @@ import pytest
 
 from extracot.evaluation.loop import Arm, ArmMode, score_arms
 from extracot.evaluation.metrics import RowKey
-from extracot.generate.backend import Generation, OnDone, Sampling
+from extracot.generate.backend import Generation, OnDone, OnFailed, Sampling
 from extracot.generate.scripted import ScriptedBackend
 from extracot.io.jsonl import read_records
 from extracot.models.prompts import PromptFormat
@@ -131,6 +131,7 @@ def test_every_sample_has_a_seed_of_its_own(tmp_path: Path) -> None:
                     sampling: Sampling,
                     on_done: OnDone | None = None,
                     seeds: list[int] | None = None,
+                    on_failed: OnFailed | None = None,
                 ) -> list[Generation]:
                     seen.extend(seeds or [])
                     return inner(prompts, sampling, on_done, seeds)

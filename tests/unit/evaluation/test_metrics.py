@@ -1,5 +1,6 @@
 """Metrics against numbers worked out by hand."""
 
+import itertools
 import math
 from collections.abc import Callable
 
@@ -22,11 +23,14 @@ from extracot.evaluation.metrics import (
     group_rows,
     interpolate_accuracy,
     paired_difference,
+    pass_at_k,
+    pass_probability,
     quantile,
     row_metrics,
     sign_test_p_value,
     wilson_interval,
 )
+from extracot.evaluation.metrics.passes import shown_ks
 from extracot.records.outcome import Outcome
 from extracot.records.score import Score
 
@@ -237,3 +241,56 @@ def test_intervals_are_finite(score: MakeScore) -> None:
     metrics = row_metrics([score("a"), score("b")])
     assert metrics.act_ratio_interval == Interval(1.0, 1.0)
     assert all(math.isfinite(bound) for bound in metrics.accuracy_interval)
+
+
+def test_pass_at_k_is_the_share_of_subsets_with_a_correct_sample() -> None:
+    # 4 samples, 1 correct: of the 6 pairs 3 hold it, of the 4 triples 3, the one quadruple does.
+    assert [pass_probability(4, 1, k) for k in (1, 2, 3, 4)] == [0.25, 0.5, 0.75, 1.0]
+    assert pass_probability(4, 0, 4) == 0.0
+    # 2 of 5 correct: 3 of the 10 pairs have none.
+    assert pass_probability(5, 2, 2) == pytest.approx(0.7)
+    with pytest.raises(ValueError, match="1 <= k <= n"):
+        pass_probability(3, 1, 4)
+
+
+@given(st.integers(1, 12).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n), st.integers(1, n))))
+def test_pass_probability_agrees_with_drawing_every_subset(case: tuple[int, int, int]) -> None:
+    n, n_correct, k = case
+    subsets = list(itertools.combinations([True] * n_correct + [False] * (n - n_correct), k))
+    assert pass_probability(n, n_correct, k) == pytest.approx(sum(map(any, subsets)) / len(subsets))
+
+
+def test_a_row_with_several_samples_has_pass_at_powers_of_two_and_at_all(score: MakeScore) -> None:
+    # Question a: 1 of 3 right, b: 3 of 3. pass@2: a has 2 of 3 pairs, so (2/3 + 1) / 2; pass@3: 1.
+    right = {("a", 0), ("b", 0), ("b", 1), ("b", 2)}
+    scores = [
+        score(name, sample=sample, outcome=Outcome.CORRECT if (name, sample) in right else Outcome.WRONG)
+        for name in "ab"
+        for sample in range(3)
+    ]
+    metrics = row_metrics(scores)
+    assert [(one.k, one.share) for one in metrics.passes] == [(2, pytest.approx(5 / 6)), (3, 1.0)]
+    assert metrics.passes[1].share == metrics.pass_rate
+    assert metrics.accuracy == pytest.approx(4 / 6)  # avg@3
+    # pass@3 is one try per question, both of them good; pass@2 has an effective size of (5/6)(1/6) / ((1/36) / 2) = 10,
+    # and only 6 / 2 = 3 tries were drawn.
+    assert metrics.passes[1].interval == pytest.approx(wilson_interval(2, 2))
+    assert metrics.passes[0].interval == pytest.approx(wilson_interval(2.5, 3))
+    assert row_metrics(scores[:1]).passes == ()
+
+
+def test_only_k_that_every_question_has_samples_for_are_estimated(score: MakeScore) -> None:
+    scores = [score("a", sample=0), score("a", sample=1), score("a", sample=2), score("b", sample=0)]
+    assert row_metrics(scores).passes == ()
+    with pytest.raises(ValueError, match="1 <= k <= n"):
+        pass_at_k(scores, [2])
+
+
+@pytest.mark.parametrize(("n_samples", "ks"), [(1, []), (2, [2]), (3, [2, 3]), (8, [2, 4, 8]), (10, [2, 4, 8, 10])])
+def test_shown_ks_are_powers_of_two_and_all(n_samples: int, ks: list[int]) -> None:
+    assert shown_ks(n_samples) == ks
+
+
+def test_tokens_outside_of_the_think_block_are_the_answers(score: MakeScore) -> None:
+    metrics = row_metrics([score("a", n_think_tokens=20), score("b", n_think_tokens=40)])
+    assert (metrics.mean_think_tokens, metrics.mean_answer_tokens, metrics.mean_tokens) == (30, 10, 40)

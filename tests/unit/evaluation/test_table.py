@@ -43,3 +43,16 @@ def test_csv_keeps_full_precision_and_leaves_absent_numbers_empty(score: MakeSco
 def test_several_samples_are_said(score: MakeScore) -> None:
     row = row_metrics([score(name, sample=sample) for name in "ab" for sample in range(3)])
     assert "2 × 3" in render_plain([row])
+
+
+def test_several_samples_bring_a_second_table_and_columns_of_their_own(score: MakeScore) -> None:
+    once = row_metrics([score("a")])
+    twice = row_metrics([score("a", arm="ours", sample=sample) for sample in range(2)])
+    assert "pass@" not in render_plain([once]) + render_markdown([once]) + render_csv({"toy": [once]})
+    plain, markdown = render_plain([once, twice]), render_markdown([once, twice])
+    assert "pass@2 %" in plain and "pass@2 %" in markdown
+    # Right both times: 1 question, so Wilson of 1 in 1, low 1 / (1 + 3.8415).
+    assert "| ours | base | 100.0 | 20.7 – 100.0 | 100.0 | 20.7 – 100.0 |" in markdown
+    rows = list(csv.DictReader(io.StringIO(render_csv({"toy": [once, twice]}))))
+    assert tuple(rows[0])[len(CSV_COLUMNS) :] == ("pass_at_2", "pass_at_2_low", "pass_at_2_high")
+    assert (rows[0]["pass_at_2"], rows[1]["pass_at_2"]) == ("", "1.0")

@@ -42,8 +42,13 @@ def test_greedy_switches_sampling_off_in_a_generation_config() -> None:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "no completion"),
-        (b"[1]", "no completion"),
+        (b"", "no completion but empty"),
+        (b"[1]", "no completion: it holds no choices"),
+        (b'{"choices": []}', "no completion: it holds no choices"),
+        (b"\n<!doctype html><title>Chat</title>", "no completion but a web page; server.base_url may end in the wrong"),
+        (b'data: {"choices": [{"text": "a"}]}\n\n', "no completion but an event stream"),
+        (b'{"choices": [{"text": "a', "no completion: its JSON is cut off"),
+        (b"\xff\x00garbage", "no completion: its JSON is cut off or broken"),
         (b'{"choices": [{"text": "a"}]}', "no completion"),
         (reply(text="a", finish_reason="abort"), "broke the completion off .finish_reason 'abort'"),
         (reply(text=["a"], finish_reason="stop"), "other than text"),

@@ -192,6 +192,6 @@ def test_a_log_goes_to_stderr_and_not_to_stdout(tmp_path: Path, capsys: pytest.C
 def test_a_broken_manifest_is_a_data_error(tmp_path: Path) -> None:
     path = tmp_path / "manifest.json"
     path.write_text('{"format": "extracot.manifest/2"}')
-    with pytest.raises(DataError, match="manifest.json: format"):
+    with pytest.raises(DataError, match="has format 'extracot.manifest/2'; this version reads 'extracot.manifest/1'"):
         read_manifest(path)
     assert issubclass(DataError, ExtracotError)

@@ -65,7 +65,7 @@ def read_evaluation(path: str | Path) -> EvaluationRun:
     folder = Path(path)
     run = read_stage_run(folder)
     if run.manifest.stage != "evaluate":
-        raise DataError(f"{folder} is a run of {run.manifest.stage!r}; the report needs runs of 'evaluate'")
+        raise DataError(f"{folder} is a run of {run.manifest.stage!r}; name a run of 'evaluate'")
     config = load_config(EvaluateConfig, str(folder / "config.json"), stage="evaluate")
     scores = list(read_records(folder / "records" / SCORES_FILE, Score))
     if not scores:

@@ -1,0 +1,1 @@
+"""Two or more evaluations, row against row, on the questions that they share."""
