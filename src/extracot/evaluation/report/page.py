@@ -4,22 +4,17 @@ from collections.abc import Sequence
 from importlib.resources import files
 
 from extracot.evaluation.report.collect import DataSet, StageRun
-from extracot.evaluation.report.pipeline_sections import (
-    budgets_section,
-    provenance_section,
-    stages_section,
-    training_section,
-)
 from extracot.evaluation.report.results import Results, arrange_results, pick_examples
-from extracot.evaluation.report.sections import (
-    choices_figure,
-    control_figure,
-    curve_figure,
-    examples,
-    headline,
-    level_table,
-    results_table,
-)
+from extracot.evaluation.report.sections.choices import choices_figure
+from extracot.evaluation.report.sections.control import control_figure
+from extracot.evaluation.report.sections.curve import curve_figure
+from extracot.evaluation.report.sections.examples import examples
+from extracot.evaluation.report.sections.headline import headline
+from extracot.evaluation.report.sections.provenance import provenance_section
+from extracot.evaluation.report.sections.stages import stages_section
+from extracot.evaluation.report.sections.tables import level_table, results_table
+from extracot.evaluation.report.sections.teacher_budgets import budgets_section
+from extracot.evaluation.report.sections.training import training_section
 from extracot.records.score import Score
 from extracot.text.markup import NOTHING, Markup, document, element, text_element
 

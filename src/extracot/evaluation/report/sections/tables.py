@@ -1,0 +1,104 @@
+"""All rows as a table, and their accuracy by difficulty."""
+
+from extracot.evaluation.metrics import accuracy_by_level
+from extracot.evaluation.report.results import Results, Row
+from extracot.evaluation.report.sections.parts import (
+    cell,
+    describe_level,
+    short_seconds,
+    signed_points,
+    tinted_cell,
+)
+from extracot.evaluation.table import describe_mode, percent, percent_interval
+from extracot.text.markup import NOTHING, Markup, element, escape, join, text_element
+
+
+def results_table(results: Results) -> Markup:
+    """Every row, arm by arm."""
+    headings = (
+        "asked for",
+        "Acc@all, %",
+        "vs base, points",
+        "think tokens",
+        "all tokens",
+        "ActRatio",
+        "control error",
+        "truncated, %",
+        "no answer, %",
+        "unclosed, %",
+        "latency p50, s",
+        "p95, s",
+    )
+    head = element("thead", element("tr", *[text_element("th", text, scope="col") for text in headings]))
+    bodies = []
+    for arm, style in results.styles.items():
+        swatch = element("span", class_=f"swatch {style}")
+        label = element("th", swatch, escape(arm), colspan=len(headings), scope="rowgroup")
+        rows = [_table_row(row, style) for row in results.rows_of(arm)]
+        bodies.append(element("tbody", element("tr", label, class_="arm"), *rows))
+    counts = sorted({(row.metrics.n_problems, row.metrics.n_completions) for row in results.rows})
+    if len(counts) == 1:
+        samples = counts[0][1] // counts[0][0]
+        asked = f"{counts[0][0]} problems, {samples} sample{'s' if samples > 1 else ''} each."
+    else:
+        asked = "The rows were not asked equally often: " + ", ".join(
+            f"{row.key.arm} {describe_mode(row.key)} {row.metrics.n_problems}/{row.metrics.n_completions}"
+            for row in results.rows
+        )
+    note = (
+        f"{asked} Small print: 95 % intervals. Acc@all counts truncated and unparseable answers as wrong. "
+        "ActRatio: mean think tokens ÷ the base model's mean on the same questions. Control error: "
+        "|ActRatio − target|. An unclosed think block counts in full."
+    )
+    table = element("table", head, *bodies)
+    return join(element("div", table, class_="scroll"), text_element("p", note, class_="note"))
+
+
+def level_table(results: Results) -> Markup:
+    """Acc@all of every row by difficulty; nothing when there is only one level."""
+    by_row = [(row, accuracy_by_level(row.scores)) for row in results.rows]
+    levels = list(dict.fromkeys(level for _, shares in by_row for level in shares))
+    levels.sort(key=lambda level: (level is None, level or 0))
+    if len(levels) < 2:
+        return NOTHING
+    headings = ["", *(describe_level(level) for level in levels)]
+    head = element("thead", element("tr", *[text_element("th", text, scope="col") for text in headings]))
+    body = []
+    for row, shares in by_row:
+        style = results.styles[row.key.arm]
+        cells = [tinted_cell(shares.get(level)) for level in levels]
+        label = element("span", class_=f"swatch {style}")
+        name = f"{row.key.arm} {describe_mode(row.key)}" if row.key.mode != "base" else row.key.arm
+        body.append(element("tr", element("th", label, escape(name), scope="row"), *cells))
+    caption = text_element("caption", "Acc@all in % by difficulty level; darker is higher.")
+    return join(
+        text_element("h3", "Accuracy by difficulty"),
+        element("div", element("table", caption, head, element("tbody", *body)), class_="scroll"),
+    )
+
+
+def _table_row(row: Row, style: str) -> Markup:
+    metrics = row.metrics
+    is_policy = row.key.mode == "policy"
+    versus = row.versus_base
+    latency = metrics.latency
+    cells = [
+        text_element("th", describe_mode(row.key), scope="row"),
+        cell(percent(metrics.accuracy), percent_interval(metrics.accuracy_interval)),
+        cell(
+            None if versus is None else signed_points(versus.difference),
+            None
+            if versus is None
+            else f"{signed_points(versus.interval.low)} to {signed_points(versus.interval.high)}",
+        ),
+        cell(f"{metrics.mean_think_tokens:.1f}"),
+        cell(f"{metrics.mean_tokens:.1f}"),
+        cell(None if metrics.act_ratio is None else f"{metrics.act_ratio:.3f}"),
+        cell(None if metrics.control_error is None else f"{metrics.control_error:.3f}"),
+        cell(percent(metrics.truncated_rate)),
+        cell(percent(metrics.no_answer_rate)),
+        cell(percent(metrics.unclosed_rate)),
+        cell(short_seconds(latency.p50_s)),
+        cell(short_seconds(latency.p95_s)),
+    ]
+    return element("tr", *cells, class_=f"row policy {style}" if is_policy else "row")
