@@ -1,6 +1,6 @@
 """What the `annotate` stage can be told."""
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -46,6 +46,10 @@ class LlmConfig(EndpointConfig):
 
 class AnnotateConfig(StageConfig):
     """Traces in, one annotation per trace out."""
+
+    free_on_resume: ClassVar[frozenset[str]] = frozenset(
+        {"max_batch_tokens"} | {f"llm.{key}" for key in LlmConfig.changes_no_record}
+    )
 
     traces: str
     """A `.jsonl` or `.jsonl.gz` of traces, ours or plain `{question, cot, answer, response}` rows."""

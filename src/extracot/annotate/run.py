@@ -12,7 +12,7 @@ from extracot.annotate.annotator import Annotator, SliceAnnotator
 from extracot.annotate.calls import CallLedger
 from extracot.annotate.config import AnnotateConfig, LlmConfig
 from extracot.annotate.llm import AskSettings, LlmAnnotator
-from extracot.errors import DataError, UsageError
+from extracot.errors import DataError, StageError, UsageError
 from extracot.io.jsonl import JsonlWriter, read_records
 from extracot.io.manifest import Manifest
 from extracot.io.run_directory import RunDirectory
@@ -32,11 +32,13 @@ def run(config: AnnotateConfig, run_dir: RunDirectory) -> Manifest:
 
     Writes records/annotations.jsonl: one row per trace. A trace that cannot be annotated gives a failed row
     and is counted. Rows of an earlier attempt are not made again. `annotator: llm` also writes
-    records/calls.jsonl: one row per request; what a killed attempt was answered is not asked again.
+    records/calls.jsonl: one row per request; what a killed attempt was answered is not asked again. A run in which
+    every trace fails is no success: it stops, its rows say why, and a resume tries all of them again.
 
     Raises:
         ConfigError: the key of a teacher is not in its environment variable.
-        StageError: a teacher that no trace can be sent to; what was annotated stays, for a resume.
+        StageError: a teacher that no trace can be sent to; what was annotated stays, for a resume. Or no trace could be
+            annotated.
     """
     if run_dir.is_complete:
         return run_dir.manifest
@@ -55,6 +57,9 @@ def run(config: AnnotateConfig, run_dir: RunDirectory) -> Manifest:
         writer = stack.enter_context(JsonlWriter(path))  # opened first: it removes a torn last line
         for record in read_records(path, Annotation):
             tally.add(record)
+        if tally.has_only_failures:
+            writer = stack.enter_context(JsonlWriter(path, append=False))
+            tally = Tally()
         done = frozenset(tally.trace_ids)
         owed = (trace for trace in islice(iterate_traces(config.traces), config.limit) if trace.id not in done)
         annotated = map_in_order(lambda trace: annotate_trace(annotator, trace), owed, annotator.n_at_once)
@@ -77,6 +82,11 @@ def run(config: AnnotateConfig, run_dir: RunDirectory) -> Manifest:
             f"{summary['calls_n']} requests, {summary['calls_n_failed']} failed; "
             f"{summary['calls_n_prompt_tokens']} + {summary['calls_n_completion_tokens']} tokens, "
             f"price {summary['calls_price']}"
+        )
+    if tally.has_only_failures:
+        raise StageError(
+            f"none of {tally.outcomes['failed']} traces could be annotated, the first for: {tally.first_error}; "
+            f"{path} says why of each: correct that, then --resume"
         )
     model_folder = [config.model] if config.model and Path(config.model).is_dir() else []
     return run_dir.finish(
@@ -179,6 +189,7 @@ class Tally:
     def __init__(self) -> None:
         self.trace_ids: set[str] = set()
         self.outcomes: Counter[str] = Counter(ok=0, failed=0)
+        self.first_error: str | None = None
         self._units: Counter[float] = Counter()
         self._chars: Counter[float] = Counter()
 
@@ -186,9 +197,15 @@ class Tally:
         """Count one record."""
         self.trace_ids.add(record.trace_id)
         self.outcomes[record.outcome] += 1
+        self.first_error = self.first_error or record.error
         for (start, end), importance in zip(record.spans, record.importance, strict=True):
             self._units[importance] += 1
             self._chars[importance] += end - start
+
+    @property
+    def has_only_failures(self) -> bool:
+        """There are records, and none that annotates anything."""
+        return self.outcomes["failed"] > 0 and not self.outcomes["ok"]
 
     def summary(self) -> dict[str, float | None]:
         """Share of units and of characters that are needed, and the share of characters in every tier."""

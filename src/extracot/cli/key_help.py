@@ -24,6 +24,8 @@ def describe_keys(cls: type[StageConfig], width: int | None = None) -> str:
     lines = ["keys for --set and for config files, [default] first:"]
     for name, default, meaning in _keys(cls):
         lines.append(f"  {name}  [{default}]")
+        if name in cls.free_on_resume:
+            meaning = f"{meaning} A resume may change it."
         lines.extend(textwrap.wrap(meaning, width, initial_indent=" " * 6, subsequent_indent=" " * 6))
     return "\n".join(lines)
 

@@ -1,6 +1,6 @@
 """What the `compress` stage can be told."""
 
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -12,6 +12,8 @@ from extracot.models.load import DEFAULT_COMPRESSOR
 
 class CompressConfig(StageConfig):
     """Traces in, every trace at every ratio out."""
+
+    free_on_resume: ClassVar[frozenset[str]] = frozenset({"batch_size", "workers"})
 
     traces: str
     """A `.jsonl` or `.jsonl.gz` of traces, ours or plain `{question, cot, answer}` rows."""

@@ -1,6 +1,6 @@
 """Config of the evaluate stage."""
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -56,6 +56,13 @@ class ArmConfig(BaseModel):
 
 class EvaluateConfig(CompletionsConfig):
     """Which models answer which problems at which budgets, all decoded alike."""
+
+    # What is done at once is not among them: latency is one of the results.
+    free_on_resume: ClassVar[frozenset[str]] = frozenset(
+        f"{where}.{key}"
+        for where in ("server", "arms.server")
+        for key in ServerConfig.changes_no_record - {"concurrency"}
+    )
 
     problems: str
     """A `.jsonl` file, or a toy spec as `toy:heldout:500:seed=7`."""

@@ -1,6 +1,6 @@
 """What the stages that ask a model for completions can be told about where these come from."""
 
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -38,6 +38,10 @@ class ServerConfig(EndpointConfig):
 
 class CompletionsConfig(StageConfig):
     """Base of the configs of stages that ask a model for completions."""
+
+    free_on_resume: ClassVar[frozenset[str]] = frozenset(
+        {"batch_size"} | {f"server.{key}" for key in ServerConfig.changes_no_record}
+    )
 
     backend: Literal["transformers", "vllm", "openai"] = "transformers"
     """transformers: in this process. vllm: in this process, with the extra `vllm`. openai: a server that speaks

@@ -22,11 +22,11 @@ from enum import StrEnum
 from itertools import islice
 from typing import Any, Final
 
-from extracot.errors import StageError
+from extracot.errors import DataError, StageError
 from extracot.generate.config import GenerateConfig
 from extracot.generate.progress import CompletionProgress
 from extracot.grading.grader import Grader
-from extracot.io.jsonl import JsonlWriter, count_rows, read_jsonl, read_records
+from extracot.io.jsonl import JsonlWriter, count_rows, read_records, scan_jsonl
 from extracot.io.manifest import Manifest
 from extracot.io.run_directory import RunDirectory
 from extracot.models.load import load_tokenizer
@@ -45,10 +45,12 @@ REJECTED: Final = "rejected.jsonl"
 class Rejection(StrEnum):
     """Why a row gives no trace."""
 
+    NOT_JSON = "not_json"
+    """The line is no JSON object."""
     NO_QUESTION = "no_question"
     """Neither a user turn nor a `question`, or one without text."""
     NO_REASONING = "no_reasoning"
-    """Neither an assistant turn nor a `cot`, or none of text."""
+    """Neither an assistant turn with a think block nor a `cot`, or nothing in it."""
     SEVERAL_TURNS = "several_turns"
     """More than one user or assistant turn: which question a thought belongs to is not told."""
     NO_UNICODE = "no_unicode"
@@ -108,8 +110,10 @@ def import_traces(config: GenerateConfig, run_dir: RunDirectory) -> Manifest:
         progress = CompletionProgress(run_dir.log, "import", min(n_rows, config.limit or n_rows))
         rejections: Counter[Rejection] = Counter()
         seen: set[str] = set()
-        for number, row in islice(read_jsonl(config.traces), config.limit):
+        for number, row in islice(scan_jsonl(config.traces), config.limit):
             try:
+                if isinstance(row, DataError):
+                    raise RowRejected(Rejection.NOT_JSON)
                 trace_id, foreign = _read_new(row, seen)
             except RowRejected as error:
                 rejections[error.reason] += 1
@@ -117,20 +121,27 @@ def import_traces(config: GenerateConfig, run_dir: RunDirectory) -> Manifest:
                 progress.add_failure()
                 continue
             if trace_id in finished:
-                progress.add(0, False)
+                progress.skip()
                 continue
             trace = make_imported_trace(trace_id, foreign, row, golds, grader, count)
             writer.write(trace)
-            progress.add(trace.n_think_tokens or 0, trace.outcome is Outcome.CORRECT)
+            is_correct = None if trace.outcome is Outcome.UNGRADED else trace.outcome is Outcome.CORRECT
+            progress.add(trace.n_think_tokens or 0, is_correct)
     return _finish(config, run_dir, rejections)
 
 
 def plan_import(config: GenerateConfig) -> str:
     """What `import_traces` would do, from the first rows."""
     assert config.traces is not None, "the caller checks this"
-    kinds = Counter("chats" if "messages" in row else "plain rows" for _, row in islice(read_jsonl(config.traces), 100))
+    kinds = Counter(_kind_of(row) for _, row in islice(scan_jsonl(config.traces), 100))
     shown = ", ".join(f"{n} {kind}" for kind, n in kinds.items()) or "nothing"
     return f"{count_rows(config.traces)} traces of {config.traces} (among the first 100: {shown}), graded as they are"
+
+
+def _kind_of(row: Mapping[str, Any] | DataError) -> str:
+    if isinstance(row, DataError):
+        return "lines that are no JSON objects"
+    return "chats" if "messages" in row else "plain rows"
 
 
 def read_foreign(row: Mapping[str, Any]) -> ForeignTrace:
@@ -231,8 +242,6 @@ def _read_chat(row: Mapping[str, Any]) -> ForeignTrace:
     said = assistants[0]
     text = _content_of(said)
     reasoning = _text_of(said, "reasoning_content") or _text_of(said, "reasoning")
-    if not text.strip() and not reasoning:
-        raise RowRejected(Rejection.NO_REASONING)
     is_truncated = _is_truncated(row)
     if reasoning:
         is_closed = bool(text.strip()) or not is_truncated
@@ -240,6 +249,8 @@ def _read_chat(row: Mapping[str, Any]) -> ForeignTrace:
     else:
         parts = split_response(text)
         is_closed, cot, visible = parts.is_closed, parts.cot, parts.visible
+    if not cot.strip():
+        raise RowRejected(Rejection.NO_REASONING)
     gold = _text_of(row, "gold") or _text_of(row, "answer")
     return ForeignTrace(question, cot, visible, is_closed, is_truncated, gold, bare_answer=None)
 
@@ -257,7 +268,7 @@ def _read_plain(row: Mapping[str, Any]) -> ForeignTrace:
         parts = split_response(cot)
         cot, is_closed = parts.cot, parts.is_closed
         response = response or parts.visible or None
-    if not cot.strip() and not (response or "").strip():
+    if not cot.strip():
         raise RowRejected(Rejection.NO_REASONING)
     gold, answer = _text_of(row, "gold"), _text_of(row, "answer")
     if response is not None:

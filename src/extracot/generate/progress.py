@@ -31,14 +31,19 @@ class CompletionProgress:
         self._n_total = n_total
         self._clock = clock
         self._started_s = self._reported_s = clock()
-        self._n_done = self._n_failed = self._n_correct = self._n_tokens = 0
+        self._n_done = self._n_failed = self._n_graded = self._n_correct = self._n_tokens = 0
 
-    def add(self, n_tokens: int, is_correct: bool) -> None:
-        """One more completion is there."""
+    def add(self, n_tokens: int, is_correct: bool | None) -> None:
+        """One more completion is there; `is_correct` is None where there is nothing to grade it by."""
         self._n_done += 1
         self._n_tokens += n_tokens
-        self._n_correct += is_correct
+        self._n_graded += is_correct is not None
+        self._n_correct += bool(is_correct)
         self._report()
+
+    def skip(self) -> None:
+        """One was there before this attempt: it is neither done now nor to go."""
+        self._n_total -= 1
 
     def add_failure(self) -> None:
         """One more came to nothing."""
@@ -53,9 +58,8 @@ class CompletionProgress:
             self._say(self._line(max(now_s - self._started_s, 1e-9)))
 
     def _line(self, elapsed_s: float) -> str:
-        n_there = self._n_done - self._n_failed
         failed = f" ({self._n_failed} failed)" if self._n_failed else ""
-        correct = f", {self._n_correct / n_there:.1%} correct" if n_there else ""
+        correct = f", {self._n_correct / self._n_graded:.1%} correct" if self._n_graded else ""
         tokens = f", {self._n_tokens / elapsed_s:.0f} tokens/s" if self._n_tokens else ""
         left_s = elapsed_s / self._n_done * (self._n_total - self._n_done)
         return (

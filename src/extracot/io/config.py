@@ -32,6 +32,9 @@ class StageConfig(BaseModel):
 
     resumes_part_by_part: ClassVar[bool] = False
     """True for a stage made of runs that check their own configs: a resume then goes through its parts."""
+    free_on_resume: ClassVar[frozenset[str]] = frozenset()
+    """Dotted keys that a resume may change, since no record depends on them: where a server is and how patiently it is
+    asked, how much is done at once. Places in lists are left out: `arms.server.base_url` is that of every arm."""
 
     def input_paths(self) -> list[str]:
         """The values that can only be meant as paths of existing files or folders, in field order.
@@ -206,15 +209,20 @@ def config_digest(config: StageConfig) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def differing_keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Each key whose value differs, dotted, with both values: `lr: 0.1 -> 0.2`; sorted by key."""
+def differing_keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, str]:
+    """Each key whose value differs, dotted, with both values, as in `lr: 0.1 -> 0.2`; sorted by key."""
     flat_old, flat_new = _flatten(old), _flatten(new)
     absent = "(absent)"
-    return [
-        f"{key}: {_show(flat_old.get(key, absent))} -> {_show(flat_new.get(key, absent))}"
+    return {
+        key: f"{key}: {_show(flat_old.get(key, absent))} -> {_show(flat_new.get(key, absent))}"
         for key in sorted(flat_old.keys() | flat_new.keys())
         if flat_old.get(key, absent) != flat_new.get(key, absent)
-    ]
+    }
+
+
+def is_free_on_resume(key: str, config: StageConfig) -> bool:
+    """Whether a resume may change the value of a dotted key, which may hold places in lists, as in `arms.0.name`."""
+    return re.sub(r"\.\d+(?=\.)", "", key) in config.free_on_resume
 
 
 def looks_like_path(value: str) -> bool:
@@ -305,6 +313,8 @@ def _models_in(annotation: Any) -> list[type[BaseModel]]:
 def _flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for key, value in tree.items():
+        if isinstance(value, list) and value and all(isinstance(item, Mapping) for item in value):
+            value = {str(place): item for place, item in enumerate(value)}
         if isinstance(value, Mapping) and value:
             flat.update(_flatten(value, f"{prefix}{key}."))
         else:

@@ -25,7 +25,7 @@ from typing import Literal
 
 from extracot.errors import ExtracotError, RunDirectoryError
 from extracot.io.atomic import write_json_atomic, write_text_atomic
-from extracot.io.config import StageConfig, config_digest, differing_keys
+from extracot.io.config import StageConfig, config_digest, differing_keys, is_free_on_resume
 from extracot.io.jsonl import JsonlWriter
 from extracot.io.manifest import Manifest, digest_path, package_versions, read_manifest, source_commit
 
@@ -62,8 +62,9 @@ class RunDirectory:
         """Start a run, go on with an unfinished one, or open a finished one for reading.
 
         A new or empty folder starts a run, with or without `resume`. `resume` goes on with an unfinished run
-        of the same config, and opens a finished one with `is_complete` True. `overwrite` deletes what an
-        earlier run left; it never deletes a folder that is not a run directory.
+        of the same config but for the keys that are free then, whose changes it logs; it opens a finished one with
+        `is_complete` True. `overwrite` deletes what an earlier run left; it never deletes a folder that is not a run
+        directory.
 
         Raises:
             RunDirectoryError: a run without a flag that allows touching it, a run of another stage or config
@@ -80,9 +81,12 @@ class RunDirectory:
                 (target / "manifest.json").unlink(missing_ok=True)
             for folder in ("records", "logs"):
                 (target / folder).mkdir(parents=True, exist_ok=True)
+            changes = _differences(_read_config(target), config, stage) if intent == "go on" else {}
             write_json_atomic(target / "config.json", {"stage": stage, **config.model_dump(mode="json")})
             run_dir = cls(target, config, stage, _n_attempts(target) + 1, is_complete=False)
             run_dir._log_path.touch()
+            if changes and not config.resumes_part_by_part:
+                run_dir.log(f"resumed with other values where no record depends on them: {'; '.join(changes.values())}")
             return run_dir
         except RunDirectoryError:
             raise
@@ -248,13 +252,18 @@ def _require_same_config(path: Path, old: dict[str, object], config: StageConfig
         raise RunDirectoryError(f"{path} holds a run of {old['stage']}, not of {stage}; give another --out")
     if config.resumes_part_by_part:
         return
-    new = {"stage": stage, **config.model_dump(mode="json")}
-    differences = differing_keys(old, new)
+    differences = [
+        shown for key, shown in _differences(old, config, stage).items() if not is_free_on_resume(key, config)
+    ]
     if differences:
         raise RunDirectoryError(
             f"{path} was started with another config ({'; '.join(differences)}); "
             "give the old values to resume, or --overwrite, or another folder with --out"
         )
+
+
+def _differences(old: Mapping[str, object], config: StageConfig, stage: str) -> dict[str, str]:
+    return differing_keys(old, {"stage": stage, **config.model_dump(mode="json")})
 
 
 def _empty(path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import os
 import re
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -17,6 +17,21 @@ class EndpointConfig(BaseModel):
     """Where the server is, and how patiently it is asked. The values are ours."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+
+    changes_no_record: ClassVar[frozenset[str]] = frozenset(
+        (
+            "base_url",
+            "api_key_env",
+            "requests_per_minute",
+            "timeout_s",
+            "max_attempts",
+            "first_wait_s",
+            "max_wait_s",
+            "stop_after_failures",
+            "concurrency",
+        )
+    )
+    """Keys, also of subclasses, that say where and how patiently to ask, not what: see `StageConfig.free_on_resume`."""
 
     base_url: str
     """Of an OpenAI-compatible server, up to and without `/chat/completions`, as in `http://127.0.0.1:8000/v1`."""

@@ -31,6 +31,14 @@ def annotate(config: AnnotateConfig, out: Path, resume: bool = False) -> tuple[M
     return manifest, list(read_records(out / "records" / RECORDS, Annotation))
 
 
+def annotate_in_vain(config: AnnotateConfig, out: Path) -> Annotation:
+    """The record of the only trace of a run that fails for it."""
+    with pytest.raises(StageError, match="none of 1 traces could be annotated"):
+        annotate(config, out)
+    (record,) = read_records(out / "records" / RECORDS, Annotation)
+    return record
+
+
 def calls_of(out: Path) -> list[TeacherCall]:
     return list(read_records(out / "records" / CALLS, TeacherCall))
 
@@ -128,11 +136,25 @@ def test_nobody_listens(tmp_path: Path, trace_file: Build, llm_config: Build) ->
     assert {call.outcome for call in calls_of(tmp_path / "run")} == {CallOutcome.UNREACHABLE}
 
 
+def test_a_run_in_which_every_request_failed_is_no_success_and_a_resume_tries_all_again(
+    tmp_path: Path, teacher: Any, trace_file: Build, llm_config: Build, completion_of: Build
+) -> None:
+    traces = trace_file(2)
+    down = llm_config(traces, base_url="http://127.0.0.1:9/v1", max_attempts=1)
+    with pytest.raises(StageError, match=r"none of 2 traces could be annotated, the first for: .*--resume"):
+        annotate(down, tmp_path / "run")
+    assert not (tmp_path / "run" / "manifest.json").exists()
+    teacher.script = lambda asked, n: completion_of('{"keep": [[2, 2]]}')
+    manifest, records = annotate(llm_config(traces), tmp_path / "run", resume=True)
+    assert [(record.trace_id, record.outcome) for record in records] == [("t0", "ok"), ("t1", "ok")]
+    assert manifest.counts == {"ok": 2, "failed": 0, "calls/ok": 2, "calls/unreachable": 2}
+
+
 def test_a_refusal_of_the_request_itself_is_not_repeated(
     tmp_path: Path, teacher: Any, trace_file: Build, llm_config: Build, failure_of: Build
 ) -> None:
     teacher.script = lambda asked, n: failure_of(400, "context length exceeded")
-    _, (record,) = annotate(llm_config(trace_file(1), structured="none"), tmp_path / "run")
+    record = annotate_in_vain(llm_config(trace_file(1), structured="none"), tmp_path / "run")
     assert record.error and "HTTP 400: context length exceeded (1 request" in record.error
 
 
@@ -147,7 +169,7 @@ def test_a_server_that_takes_no_schema_is_asked_without(
     assert ["response_format" in asked.body for asked in teacher.asked] == [True, False, False, False]
     teacher.asked.clear()
     config = llm_config(trace_file(1), structured="json_schema")
-    _, (record,) = annotate(config, tmp_path / "strict")
+    record = annotate_in_vain(config, tmp_path / "strict")
     assert record.error and "unknown field" in record.error and len(teacher.asked) == 1
 
 
@@ -205,7 +227,7 @@ def test_one_part_without_an_answer_fails_the_whole_trace(
 ) -> None:
     polite = teacher.script
     teacher.script = lambda asked, n: polite(asked, n) if 0 in asked.shown else completion_of("none")
-    _, (record,) = annotate(llm_config(trace_file(1), chunk_units=5), tmp_path / "run")
+    record = annotate_in_vain(llm_config(trace_file(1), chunk_units=5), tmp_path / "run")
     assert record.outcome == "failed" and record.error and record.error.startswith("part 2 of 2: ")
 
 
@@ -223,7 +245,7 @@ def test_a_trace_that_gives_orders_is_only_shown(
     assert record.outcome == "ok" and record.importance[0] == 1.0
     # A teacher that obeys keeps nothing, and so fails the trace instead of teaching that nothing matters.
     teacher.script = lambda asked, _: completion_of('{"keep": []}')
-    _, (record,) = annotate(llm_config(trace_file([cot])), tmp_path / "obeyed")
+    record = annotate_in_vain(llm_config(trace_file([cot])), tmp_path / "obeyed")
     assert record.outcome == "failed"
 
 
@@ -281,7 +303,7 @@ def test_the_key_goes_to_the_server_and_nowhere_else(
     ]
     teacher.script = lambda asked, n: answers[n]
     config = llm_config(trace_file(1), api_key_env="TEACHER_KEY")
-    annotate(config, tmp_path / "run")
+    annotate_in_vain(config, tmp_path / "run")
     teacher.script = lambda asked, n: failure_of(401, f"Incorrect key: {KEY}")
     with pytest.raises(StageError, match="into TEACHER_KEY") as raised:
         annotate(config, tmp_path / "refused")
@@ -307,7 +329,7 @@ def test_extra_keys_are_laid_over_the_request_and_null_takes_one_out(
 def test_a_trace_without_text_or_answer_costs_nothing(
     tmp_path: Path, teacher: Any, trace_file: Build, llm_config: Build
 ) -> None:
-    _, (record,) = annotate(llm_config(trace_file([""])), tmp_path / "run")
+    record = annotate_in_vain(llm_config(trace_file([""])), tmp_path / "run")
     assert record.error == "the chain of thought is empty, so there is nothing to ask about"
     assert not teacher.asked
 

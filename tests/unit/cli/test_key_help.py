@@ -18,6 +18,16 @@ def test_every_key_is_listed_with_what_it_means(name: str, capsys: pytest.Captur
     assert set(STAGES[name].config_class().model_fields) <= meanings.keys()
 
 
+@pytest.mark.parametrize("name", STAGES)
+def test_every_key_that_a_resume_may_change_is_a_key_and_is_told(name: str) -> None:
+    cls = STAGES[name].config_class()
+    text = describe_keys(cls, width=10_000)
+    told = set(re.findall(r"^  (\S+)  \[.*\]\n      .*A resume may change it\.$", text, re.MULTILINE))
+    of_arms = {key for key in cls.free_on_resume if key.startswith("arms.")}  # mappings in a list are not listed
+    assert told == cls.free_on_resume - of_arms
+    assert {key.removeprefix("arms.") for key in of_arms} <= told
+
+
 @pytest.mark.parametrize("name", ["sft", "chrpo", "train-compressor"])
 def test_the_defaults_that_it_tells_can_be_set(name: str) -> None:
     cls = STAGES[name].config_class()

@@ -4,7 +4,7 @@ import pytest
 
 from extracot.errors import ConfigError
 from extracot.evaluation.config import EvaluateConfig
-from extracot.io.config import load_config
+from extracot.io.config import is_free_on_resume, load_config
 
 
 def load(*overrides: str) -> EvaluateConfig:
@@ -18,6 +18,15 @@ def test_decoding_is_greedy_unless_told_otherwise() -> None:
 def test_modes_keep_their_kinds() -> None:
     config = load("arms=[{name: ours, model: toy, modes: [base, 0.2, 1, policy]}]")
     assert config.arms[0].modes == ("base", 0.2, 1.0, "policy")
+
+
+def test_a_resume_may_correct_where_an_arm_is_served_but_not_what_latency_depends_on() -> None:
+    config = load()
+    assert is_free_on_resume("arms.0.server.base_url", config)
+    assert is_free_on_resume("server.timeout_s", config)
+    assert not is_free_on_resume("server.concurrency", config)
+    assert not is_free_on_resume("batch_size", config)
+    assert not is_free_on_resume("arms.0.server.model", config)
 
 
 @pytest.mark.parametrize(

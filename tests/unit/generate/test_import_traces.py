@@ -118,6 +118,9 @@ def test_think_tokens_are_counted_where_a_tokenizer_is_named(tmp_path: Path, tin
         ({"question": " ", "cot": "a"}, Rejection.NO_QUESTION),
         ({"question": "q"}, Rejection.NO_REASONING),
         ({"question": "q", "cot": "", "answer": "9"}, Rejection.NO_REASONING),
+        ({"question": "q", "cot": " ", "response": "So \\boxed{9}."}, Rejection.NO_REASONING),
+        (chat("So \\boxed{9}.", gold="9"), Rejection.NO_REASONING),
+        (chat("<think>\n\n</think>\n\nSo \\boxed{9}.", gold="9"), Rejection.NO_REASONING),
         ({"messages": "hello"}, Rejection.NO_QUESTION),
         ({"messages": [USER]}, Rejection.NO_REASONING),
         ({"messages": [USER, {"role": "assistant", "content": None}]}, Rejection.NO_REASONING),
@@ -138,6 +141,30 @@ def test_rejected_rows_are_counted_and_listed_by_line(tmp_path: Path) -> None:
     assert listed == [(2, "no_question"), (3, "duplicate"), (4, "no_unicode")]
     assert manifest.counts["rejected_duplicate"] == manifest.counts["rejected_no_unicode"] == 1
     assert [item.path for item in manifest.outputs] == ["records/traces.jsonl", "records/rejected.jsonl"]
+
+
+def test_a_line_that_is_no_json_object_is_rejected_by_line_and_stops_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "foreign.jsonl"
+    file.write_text(f'{json.dumps(chat(RIGHT, gold="9"))}\n{{"messages": [\n[1]\n{json.dumps(plain(answer="9"))}\n')
+    config = GenerateConfig(traces=str(file))
+    run_dir = RunDirectory.open(tmp_path / "run", config, "generate")
+    manifest = run(config, run_dir)
+    assert manifest.counts["traces"] == 2 and manifest.counts["rejected_not_json"] == 2
+    listed = [(row["line"], row["reason"]) for _, row in read_jsonl(run_dir.records("rejected.jsonl"))]
+    assert listed == [(2, "not_json"), (3, "not_json")]
+    assert "1 chats, 2 lines that are no JSON objects, 1 plain rows" in plan(config)
+
+
+def test_a_resumed_import_tells_of_the_rows_of_this_attempt_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    take_over(tmp_path / "in", [chat(RIGHT, gold="9", id=f"t{n}") for n in range(4)])
+    path = tmp_path / "in/run/records/traces.jsonl"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:3]))
+    (tmp_path / "in/run/manifest.json").unlink()
+    capsys.readouterr()
+    take_over(tmp_path / "in", [chat(RIGHT, gold="9", id=f"t{n}") for n in range(4)])
+    assert "import: 1/1, 100.0% correct" in capsys.readouterr().err
 
 
 def test_a_killed_import_goes_on_with_the_rows_that_are_missing(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from transformers import AutoTokenizer
 
-from extracot.errors import ConfigError, StageError
+from extracot.errors import ConfigError, RunDirectoryError, StageError
 from extracot.generate.backend import Sampling
 from extracot.generate.config import GenerateConfig
 from extracot.generate.factory import open_backend
@@ -225,6 +225,20 @@ def test_no_server_is_one_error_at_once(tmp_path: Path, server: Any, server_conf
     server.close()
     with pytest.raises(StageError, match=r"no server at http://127.0.0.1:\d+/v1: .*start it, or correct"):
         generate(config, tmp_path / "run")
+
+
+def test_a_wrong_address_is_corrected_by_a_resume_and_a_wrong_model_is_not(
+    tmp_path: Path, server: Any, server_config: Build
+) -> None:
+    wrong = server_config(2, base_url="http://127.0.0.1:9/v1", max_attempts=1)
+    run_dir = RunDirectory.open(tmp_path / "run", wrong, "generate")
+    with pytest.raises(StageError, match="http://127.0.0.1:9/v1"):
+        run(wrong, run_dir)
+    right = server_config(2, concurrency=1)
+    assert run(right, RunDirectory.open(run_dir.path, right, "generate", resume=True)).counts["traces"] == 2
+    other = server_config(2, model="other")
+    with pytest.raises(RunDirectoryError, match=r'server.model: "scripted" -> "other"'):
+        RunDirectory.open(run_dir.path, other, "generate", resume=True)
 
 
 def test_a_wrong_model_name_names_those_that_are_there(

@@ -22,3 +22,12 @@ def test_tokens_that_nobody_counts_are_not_told() -> None:
     said: list[str] = []
     CompletionProgress(said.append, "import", n_total=1, clock=lambda: 1.0).add(0, False)
     assert "tokens" not in said[0] and said[0].startswith("import: 1/1, 0.0% correct, ")
+
+
+def test_nothing_is_called_correct_or_wrong_that_cannot_be_graded_or_was_there_before() -> None:
+    said: list[str] = []
+    progress = CompletionProgress(said.append, "import", n_total=3, clock=lambda: 1.0)
+    progress.skip()
+    progress.add(0, None)
+    progress.add(0, None)
+    assert said[0].startswith("import: 2/2, ") and "correct" not in said[0]

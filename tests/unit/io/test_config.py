@@ -178,7 +178,17 @@ def test_a_list_is_replaced_and_a_mapping_is_merged() -> None:
 def test_differing_keys_show_both_values() -> None:
     old = {"a": {"x": 1}, "b": [1], "gone": 0}
     new = {"a": {"x": 2}, "b": [1], "new": None}
-    assert differing_keys(old, new) == ["a.x: 1 -> 2", "gone: 0 -> (absent)", "new: (absent) -> null"]
+    assert differing_keys(old, new) == {
+        "a.x": "a.x: 1 -> 2",
+        "gone": "gone: 0 -> (absent)",
+        "new": "new: (absent) -> null",
+    }
+
+
+def test_a_value_that_differs_inside_a_list_is_named_with_its_place() -> None:
+    old = {"arms": [{"name": "a", "url": "x"}, {"name": "b", "url": "y"}]}
+    new = {"arms": [{"name": "a", "url": "x"}, {"name": "b", "url": "z"}]}
+    assert differing_keys(old, new) == {"arms.1.url": 'arms.1.url: "y" -> "z"'}
 
 
 @pytest.mark.parametrize(

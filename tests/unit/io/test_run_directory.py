@@ -17,6 +17,11 @@ class SampleConfig(StageConfig):
     name: str = "x"
 
 
+class ServedConfig(SampleConfig):
+    free_on_resume: ClassVar[frozenset[str]] = frozenset({"url"})
+    url: str = "http://a"
+
+
 class PartsConfig(SampleConfig):
     resumes_part_by_part: ClassVar[bool] = True
 
@@ -129,6 +134,17 @@ def test_resuming_with_another_config_names_the_keys(tmp_path: Path, is_finished
         RunDirectory.open(run_dir.path, SampleConfig(limit=2), "sample", resume=True)
     with pytest.raises(RunDirectoryError, match="holds a run of sample, not of other"):
         RunDirectory.open(run_dir.path, SampleConfig(limit=1), "other", resume=True)
+
+
+def test_a_resume_may_change_what_no_record_depends_on_and_the_log_says_so(tmp_path: Path) -> None:
+    path = RunDirectory.open(tmp_path / "run", ServedConfig(), "sample").path
+    again = RunDirectory.open(path, ServedConfig(url="http://b"), "sample", resume=True)
+    assert json.loads((path / "config.json").read_text())["url"] == "http://b"
+    assert 'url: "http://a" -> "http://b"' in (path / "logs/attempt-2.log").read_text()
+    finish(again)
+    assert RunDirectory.open(path, ServedConfig(url="http://c"), "sample", resume=True).is_complete
+    with pytest.raises(RunDirectoryError, match=r"another config \(limit: null -> 2\)"):
+        RunDirectory.open(path, ServedConfig(url="http://c", limit=2), "sample", resume=True)
 
 
 def test_a_run_made_of_runs_resumes_with_another_config_and_goes_through_its_parts(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """What the `teacher-budgets` stage may be told."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -10,6 +10,8 @@ from extracot.generate.backend_config import CompletionsConfig
 
 class TeacherBudgetsConfig(CompletionsConfig):
     """Which model is measured on which problems, and when a budget counts as reliable."""
+
+    free_on_resume: ClassVar[frozenset[str]] = CompletionsConfig.free_on_resume | {"chunk_size"}
 
     model: str
     """A fine-tuned model folder; its `extracot.json` gives the ratio grid. With a server, the folder that it serves."""
