@@ -1,4 +1,4 @@
-"""`extracot config list | show | check | launch`."""
+"""`extracot config list | show | check | launch | benchmarks`."""
 
 import argparse
 import sys
@@ -9,6 +9,7 @@ from extracot.errors import ConfigError
 from extracot.io.config import PRESETS_FOLDER, StageConfig, list_presets, load_config, read_config
 from extracot.io.nearest import did_you_mean
 from extracot.pipeline.stages import Stage, find_stage
+from extracot.problems.catalogue import BENCHMARKS
 
 
 def run_config_command(options: argparse.Namespace) -> int:
@@ -21,6 +22,8 @@ def run_config_command(options: argparse.Namespace) -> int:
         yaml.safe_dump(shown, sys.stdout, sort_keys=False, allow_unicode=True, width=110)
     elif options.action == "launch":
         _print_launch_files(options.name)
+    elif options.action == "benchmarks":
+        _print_benchmarks()
     else:
         stage, _ = _load(options.file)
         print(f"{options.file}: a valid config of {stage.name}")
@@ -48,6 +51,17 @@ def _print_presets() -> None:
     stage_width = max((len(stage) for _, stage, _ in rows), default=0)
     for name, stage_name, comment in rows:
         print(f"{name:<{name_width}}  {stage_name:<{stage_width}}  {comment}".rstrip())
+
+
+def _print_benchmarks() -> None:
+    """Name, problems, licence, source at its pinned commit, and what it is."""
+    rows = []
+    for benchmark in BENCHMARKS.values():
+        source = f"{benchmark.repository} {benchmark.split} @{benchmark.revision[:8]}"
+        rows.append((benchmark.name, str(benchmark.n_rows), benchmark.licence, source, benchmark.about))
+    widths = [max(len(row[column]) for row in rows) for column in range(5)]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def _first_comment(text: str) -> str:

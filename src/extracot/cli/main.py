@@ -91,6 +91,7 @@ def build_parser() -> argparse.ArgumentParser:
     check.add_argument("file", help="a .yaml file with a top key `stage`")
     launch = actions.add_parser("launch", help="where the settings for `accelerate launch` on several GPUs are")
     launch.add_argument("name", nargs="?", help="fsdp2 or zero3; without it all of them")
+    actions.add_parser("benchmarks", help="the benchmarks that `problems` takes by name, their sources and licences")
     for action in (show, check, launch):
         action.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return parser

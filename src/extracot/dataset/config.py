@@ -4,8 +4,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from extracot.io.config import StageConfig
+from extracot.io.config import StageConfig, looks_like_path, texts_in
 from extracot.models.prompts import PromptFormat
+from extracot.problems.spec import without_benchmark
 from extracot.text.control import control_tokens
 
 Action = Literal["drop", "keep"]
@@ -140,7 +141,7 @@ class BuildSftConfig(StageConfig):
     grid: tuple[float, ...] | None = None
     """Target ratios of the set; None takes those of the prepared model."""
     evaluation_problems: tuple[str, ...] = ()
-    """Problem files or `toy:` specs whose questions must not be trained on."""
+    """Problem files, `toy:` specs or benchmarks (`gsm8k`, `math500:FILE.jsonl`); their questions are not trained on."""
     filters: FilterConfig = FilterConfig()
     """What is good enough."""
     n_traces: Annotated[int, Field(ge=1)] | None = None
@@ -197,3 +198,8 @@ class BuildSftConfig(StageConfig):
         if self.policy_shares is not None and sum(self.policy_shares) <= 0:
             raise ValueError("policy_shares must not all be 0")
         return self
+
+    def input_paths(self) -> list[str]:
+        """As `StageConfig.input_paths`; of `gsm8k:FILE.jsonl` the file."""
+        texts = texts_in(self.model_dump(mode="json"))
+        return [path for text in texts if looks_like_path(path := without_benchmark(text))]

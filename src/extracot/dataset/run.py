@@ -43,12 +43,13 @@ from extracot.io.spool import Spool
 from extracot.models.knob import Knob
 from extracot.models.load import load_tokenizer
 from extracot.models.prompts import PromptFormat, count_tokens
+from extracot.problems.read import resolve_problems
+from extracot.problems.spec import split_spec
 from extracot.records.compression import Compression
 from extracot.records.outcome import Outcome
 from extracot.records.trace import Trace, iterate_traces
 from extracot.text.control import POLICY_TOKEN
 from extracot.text.repetition import RepetitionLimits
-from extracot.toy.problems import TOY_PREFIX, resolve_problems
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -126,7 +127,7 @@ def run(config: BuildSftConfig, run_dir: RunDirectory) -> Manifest:
         run_dir.log(f"build-sft: {queue} queue: {shown}")
     optional_inputs = [
         config.annotations,
-        *(s for s in config.evaluation_problems if not s.startswith(TOY_PREFIX)),
+        *(split_spec(spec)[1] for spec in config.evaluation_problems),
     ]
     return run_dir.finish(
         inputs=[config.traces, config.compressions, *(path for path in optional_inputs if path)],

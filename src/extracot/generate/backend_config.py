@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from extracot.errors import ConfigError
 from extracot.io.config import StageConfig, looks_like_path, texts_in
+from extracot.problems.spec import without_benchmark
 from extracot.remote.config import EndpointConfig
 
 ServerKind = Literal["vllm", "transformers-serve", "generic"]
@@ -71,4 +72,4 @@ class CompletionsConfig(StageConfig):
     def input_paths(self) -> list[str]:
         """As `StageConfig.input_paths`; what a server calls its model may look like a path and is none here."""
         local = self.model_dump(mode="json", exclude={"server", "vllm"})
-        return [value for value in texts_in(local) if looks_like_path(value)]
+        return [path for value in texts_in(local) if looks_like_path(path := without_benchmark(value))]

@@ -15,8 +15,8 @@ class GenerateConfig(CompletionsConfig):
     """Which model answers which problems, and how; or which traces that exist already are taken over."""
 
     problems: str | None = None
-    """A `.jsonl` file, or a toy spec as `toy:train:800:seed=1`. With `traces`: where gold answers are looked up that
-    the traces themselves lack; null for nowhere."""
+    """A benchmark (`extracot config benchmarks`), a `.jsonl` file, or a toy spec as `toy:train:800:seed=1`. With
+    `traces`: where gold answers are looked up that the traces themselves lack; null for nowhere."""
     model: str | None = None
     """A folder, a hub name, or "toy". With `traces`: whose tokenizer counts their think tokens; null leaves them
     uncounted."""

@@ -31,12 +31,12 @@ from extracot.io.manifest import Manifest
 from extracot.io.run_directory import RunDirectory
 from extracot.models.load import load_tokenizer
 from extracot.models.prompts import count_tokens
+from extracot.problems.read import resolve_problems
 from extracot.records.outcome import Outcome
 from extracot.records.problem import Problem, parse_level, problem_id
 from extracot.records.trace import Trace
 from extracot.text.answers import last_boxed
 from extracot.text.think import THINK_END, THINK_START, split_response
-from extracot.toy.problems import resolve_problems
 
 RECORDS: Final = "traces.jsonl"
 REJECTED: Final = "rejected.jsonl"

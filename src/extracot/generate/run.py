@@ -20,11 +20,12 @@ from extracot.models.control import control_token_ids
 from extracot.models.knob import Knob, prompt_format_of
 from extracot.models.load import load_tokenizer, resolve_model
 from extracot.models.prompts import count_tokens
+from extracot.problems.read import count_problems, resolve_problems
+from extracot.problems.spec import split_spec
 from extracot.records.outcome import Outcome
 from extracot.records.trace import Trace
 from extracot.text.control import control_tokens
 from extracot.text.think import split_response, with_opened_think
-from extracot.toy.problems import resolve_problems
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -110,7 +111,7 @@ def plan(config: GenerateConfig) -> str:
     if config.traces is not None:
         return plan_import(config)
     assert config.problems is not None and config.model is not None, "the config checks this"
-    n_problems = len(resolve_problems(config.problems)[: config.limit])
+    n_problems = count_problems(config.problems, config.limit)
     prompt_format = config.prompt_format or prompt_format_of(config.model)
     if config.control_token is not None:
         _check_control(config.model, load_tokenizer(config.model), config.control_token)
@@ -245,7 +246,7 @@ def _finish(config: GenerateConfig, run_dir: RunDirectory, path: Path, n_refused
     source = resolve_model(config.model)
     failed = [run_dir.records(FAILED)] if n_refused else []
     return run_dir.finish(
-        inputs=[item for item in (config.problems, source) if Path(item).exists()],
+        inputs=[item for item in (split_spec(config.problems)[1], source) if item is not None and Path(item).exists()],
         outputs=[path, *failed],
         counts={
             "traces": len(traces),

@@ -2,9 +2,11 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
+
+from pydantic import model_validator
 
 from extracot.errors import DataError
 from extracot.io.jsonl import parse_record, read_jsonl
@@ -14,7 +16,9 @@ from extracot.records.record import Record
 class Problem(Record):
     """One question and its gold answer."""
 
-    format: Literal["extracot.problem/1"] = "extracot.problem/1"
+    older_formats: ClassVar[frozenset[str]] = frozenset({"extracot.problem/1"})
+
+    format: Literal["extracot.problem/2"] = "extracot.problem/2"
     """Rides on every line, so a file copied out of its run still says what it is."""
     id: str
     """Stable across machines and row order; `problem_id` makes one, a foreign file may bring its own."""
@@ -24,8 +28,18 @@ class Problem(Record):
     """Gold answer, plain text or LaTeX, without `$` or `\\boxed`."""
     level: int | None
     """Difficulty as the source states it, larger is harder; None where the source is silent."""
+    subject: str | None = None
+    """Field as the source names it, as "algebra"; None where the source is silent. New in /2."""
     source: str
     """Where it comes from: a data set, a file name, a generator with its seed."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_older_rows(cls, row: Any) -> Any:
+        """A row of /1 has no subject."""
+        if isinstance(row, Mapping) and row.get("format") == "extracot.problem/1":
+            return {**row, "format": "extracot.problem/2"}
+        return row
 
 
 def problem_id(question: str, answer: str) -> str:
@@ -37,14 +51,22 @@ def problem_id(question: str, answer: str) -> str:
 def load_problems(path: str | Path) -> list[Problem]:
     """Read problems from `.jsonl` or `.jsonl.gz`, ours or plain `{question, answer, ...}` rows.
 
-    Of a foreign row `question`, `answer`, `id`, `level` and `source` are used, all other keys ignored.
+    Of a foreign row `question`, `answer`, `id`, `level`, `subject` and `source` are used, all other keys ignored.
     A worked GSM8K answer (`... #### 72`) is cut to what follows the mark.
 
     Raises:
         MissingFileError: no such file.
         DataError: no rows, a row without question or answer, or an id that occurs twice; names path and line.
     """
-    problems: list[Problem] = []
+    return [problem for _, problem in read_problems(path)]
+
+
+def read_problems(path: str | Path) -> Iterator[tuple[int, Problem]]:
+    """`load_problems` with the line of every problem, one by one.
+
+    Raises:
+        MissingFileError, DataError: as `load_problems`, on the way.
+    """
     lines_by_id: dict[str, int] = {}
     for number, row in read_jsonl(path):
         where = f"{path}:{number}"
@@ -54,21 +76,21 @@ def load_problems(path: str | Path) -> list[Problem]:
                 f"{where}: id {problem.id!r} is already on line {lines_by_id[problem.id]}; drop one of them"
             )
         lines_by_id[problem.id] = number
-        problems.append(problem)
-    if not problems:
+        yield number, problem
+    if not lines_by_id:
         raise DataError(f"{path}: holds no problems")
-    return problems
 
 
 def _foreign_problem(row: Mapping[str, Any], where: str, path: str | Path) -> Problem:
     question = required_text(row, "question", where)
     answer = required_text(row, "answer", where).rpartition("\n####")[2].strip()
-    found_id, source = row.get("id"), row.get("source")
+    found_id, source, subject = row.get("id"), row.get("source"), row.get("subject")
     return Problem(
         id=found_id if isinstance(found_id, str) and found_id else problem_id(question, answer),
         question=question,
         answer=answer,
         level=parse_level(row.get("level")),
+        subject=subject if isinstance(subject, str) and subject else None,
         source=source if isinstance(source, str) else Path(path).name,
     )
 

@@ -241,3 +241,9 @@ def test_only_the_libraries_talk_of_coming_versions_is_hushed() -> None:
             warnings.warn_explicit("will be removed", FutureWarning, "a.py", 1, module=module)
         warnings.warn_explicit("a NaN", UserWarning, "a.py", 1, module="transformers.trainer")
     assert [str(one.message) for one in shown] == ["will be removed", "a NaN"]
+
+
+def test_the_benchmarks_are_listed_with_rows_and_licences(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["config", "benchmarks"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.split()[:3] == ["gsm8k", "1319", "MIT"] and "openai/gsm8k" in line for line in lines)

@@ -112,7 +112,7 @@ def test_another_format_is_refused_by_name(tmp_path: Path) -> None:
         writer.write(problem)
     assert list(read_records(path, Problem)) == [problem]
     with pytest.raises(
-        DataError, match=r"rows.jsonl:1: row has format 'extracot.problem/1'; this version reads"
+        DataError, match=r"rows.jsonl:1: row has format 'extracot.problem/2'; this version reads"
     ):
         list(read_records(path, TeacherBudget))
     path.write_text('{"question": "q"}\n')

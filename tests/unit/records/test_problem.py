@@ -24,14 +24,20 @@ def test_our_own_rows_come_back_as_they_are(tmp_path: Path) -> None:
     assert load_problems(path) == [problem]
 
 
+def test_a_row_of_the_first_format_is_read_without_subject(tmp_path: Path) -> None:
+    row = '{"format": "extracot.problem/1", "id": "p", "question": "q", "answer": "a", "level": 2, "source": "s"}'
+    path = write(tmp_path / "old.jsonl", row)
+    assert load_problems(path) == [Problem(id="p", question="q", answer="a", level=2, source="s")]
+
+
 def test_a_plain_row_gets_an_id_a_level_and_a_source(tmp_path: Path) -> None:
     path = write(
         tmp_path / "math.jsonl",
-        '{"question": "q", "answer": 72, "level": "Level 5", "subject": "ignored"}',
+        '{"question": "q", "answer": 72, "level": "Level 5", "subject": "algebra", "else": "ignored"}',
         '{"question": "r", "answer": "3.5", "id": "kept", "level": "unknown", "source": "here"}',
     )
     assert load_problems(path) == [
-        Problem(id=problem_id("q", "72"), question="q", answer="72", level=5, source="math.jsonl"),
+        Problem(id=problem_id("q", "72"), question="q", answer="72", level=5, subject="algebra", source="math.jsonl"),
         Problem(id="kept", question="r", answer="3.5", level=None, source="here"),
     ]
 

@@ -16,7 +16,7 @@ class TeacherBudgetsConfig(CompletionsConfig):
     model: str
     """A fine-tuned model folder; its `extracot.json` gives the ratio grid. With a server, the folder that it serves."""
     problems: str
-    """Problems file, or `toy:train:800:seed=1`."""
+    """Problems file, `toy:train:800:seed=1`, or a benchmark as `gsm8k` (see `extracot config benchmarks`)."""
     limit: int | None = Field(default=None, ge=1)
     """Only the first so many problems, for a smoke run."""
     n_samples: int = Field(default=3, ge=1)

@@ -13,11 +13,12 @@ from extracot.io.jsonl import JsonlWriter, read_jsonl, read_records
 from extracot.io.manifest import Manifest
 from extracot.io.run_directory import RunDirectory
 from extracot.models.prompts import count_tokens
+from extracot.problems.read import resolve_problems
+from extracot.problems.spec import split_spec
 from extracot.records.budget import TeacherBudget
 from extracot.records.score import Score
 from extracot.text.control import control_token
 from extracot.text.durations import format_duration
-from extracot.toy.problems import resolve_problems
 from extracot.training.budgets.config import TeacherBudgetsConfig
 from extracot.training.budgets.measure import measure_problems
 from extracot.training.model_folder import load_prepared
@@ -127,7 +128,9 @@ def _finish(config: TeacherBudgetsConfig, run_dir: RunDirectory, grid: Sequence[
     solved = [budget for budget in budgets if budget.teacher_ratio is not None]
     keys = [f"{ratio:.2f}" for ratio in sorted(grid)]
     return run_dir.finish(
-        inputs=[item for item in (config.problems, config.model) if Path(item).exists()],
+        inputs=[
+            item for item in (split_spec(config.problems)[1], config.model) if item is not None and Path(item).exists()
+        ],
         outputs=[path, skipped_path, *([run_dir.records("samples.jsonl")] if config.keep_samples else [])],
         counts={
             "problems": len(budgets),
