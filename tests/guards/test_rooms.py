@@ -26,6 +26,7 @@ FLOORS = {
     "dataset": 7,
     "training": 8,
     "evaluation": 9,
+    "doctor": 9,
     "pipeline": 10,
     "cli": 11,
 }
