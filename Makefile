@@ -4,10 +4,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test lint bench
+.PHONY: demo test lint bench docs
 
 demo: $(INSTALLED)  ## the whole method in the toy world, on a CPU; run it again to go on where it stopped
-	$(BIN)/extracot pipeline toy-demo --out runs/demo --resume
+	$(BIN)/extracot demo
 
 test: $(INSTALLED)  ## everything that needs neither a GPU nor the network
 	$(BIN)/python -m pytest -m "not gpu and not network"
@@ -18,6 +18,14 @@ lint: $(INSTALLED)  ## ruff and mypy
 
 bench: $(INSTALLED)  ## how fast compression is on this machine
 	$(BIN)/python benchmarks/compression_speed.py
+
+docs: $(VENV)/.installed-docs  ## the documentation as a site, in site/
+	$(BIN)/mkdocs build --strict --quiet
+	@echo site/index.html
+
+$(VENV)/.installed-docs: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	touch $@
 
 $(INSTALLED): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

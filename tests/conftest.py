@@ -174,7 +174,7 @@ def serve_with_transformers() -> Callable[[Path, Path], contextlib.AbstractConte
     """Hosts a model folder with `transformers serve`, its log in the other folder; skips where it is not installed."""
     missing = [name for name in ("fastapi", "uvicorn", "openai") if importlib.util.find_spec(name) is None]
     if missing:
-        pytest.skip(f"needs {', '.join(missing)}: pip install 'extracot[serving]'")
+        pytest.skip(f"needs {', '.join(missing)}: pip install '.[serving]'")
 
     def serve(model: Path, scratch: Path) -> contextlib.AbstractContextManager[str]:
         (scratch / "hub").mkdir()  # it lists what lies there, and fails where there is no such folder

@@ -27,6 +27,7 @@ FLOORS = {
     "dataset": 8,
     "training": 9,
     "evaluation": 10,
+    "doctor": 10,
     "pipeline": 11,
     "cli": 12,
 }

@@ -1,4 +1,5 @@
-"""`extracot`: one sub-command per stage, all with the same options; `view` shows compressions, `config` presets.
+"""`extracot`: one sub-command per stage, all with the same options; `view` shows compressions, `config` presets,
+and `demo`, `doctor` and `completion` are for every day.
 
 stdout carries the result, the path of the run; progress goes to stderr. Exit codes: 0 done, 1 failed, 2 bad
 usage or config, 130 interrupted.
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import extracot
 from extracot.cli.compare_command import add_compare_parser
+from extracot.cli.everyday import EVERYDAY, add_everyday_parsers
 from extracot.errors import ExtracotError, UsageError
 
 if TYPE_CHECKING:
@@ -82,6 +84,7 @@ def build_parser() -> argparse.ArgumentParser:
             stage_parser.epilog = "The argument may also be the model's folder: extracot export runs/chrpo/model"
     _add_view_parser(commands)
     add_compare_parser(commands)
+    add_everyday_parsers(commands)
     config_parser = commands.add_parser("config", help="list, show and check presets and config files")
     actions = config_parser.add_subparsers(dest="action", metavar="action", required=True)
     actions.add_parser("list", help="every preset with its stage")
@@ -193,6 +196,10 @@ def _dispatch(given: list[str]) -> int:
         from extracot.cli.compare_command import run_compare_command
 
         return run_compare_command(options)
+    if options.command in EVERYDAY:
+        from extracot.cli.everyday import run_everyday_command
+
+        return run_everyday_command(options)
     from extracot.cli.stage_command import run_stage_command
 
     return run_stage_command(options)
@@ -202,7 +209,7 @@ def _refuse_unknown_command(word: str) -> None:
     from extracot.io.nearest import did_you_mean
     from extracot.pipeline.stages import STAGES
 
-    known = [*STAGES, "view", "compare", "config"]
+    known = [*STAGES, "view", "compare", "config", *EVERYDAY]
     if not word.startswith("-") and word not in known:
         near = did_you_mean(word, known)
         raise UsageError(f"no command is called {word!r}{near or '; commands: ' + ', '.join(known)}")

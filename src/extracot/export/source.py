@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from extracot.errors import MissingExtraError, ModelError
+from extracot.io.extras import install_hint
 from extracot.models.knob import Knob
 from extracot.models.load import load_causal_lm, load_tokenizer, resolve_model
 
@@ -64,7 +65,7 @@ def load_source(source: Source) -> "tuple[PreTrainedModel, PreTrainedTokenizerBa
     try:
         from peft import PeftModel
     except ImportError as error:
-        raise MissingExtraError("merging an adapter needs peft: pip install 'extracot[lora]'") from error
+        raise MissingExtraError(f"merging an adapter needs peft: {install_hint('lora')}") from error
     try:
         merged: PreTrainedModel = PeftModel.from_pretrained(model, str(source.adapter)).merge_and_unload()
     except (OSError, ValueError, KeyError, RuntimeError) as error:

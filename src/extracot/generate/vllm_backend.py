@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from extracot.errors import MissingExtraError, ModelError
 from extracot.generate.backend import Generation, OnDone, OnFailed, Sampling, seed_per_prompt
 from extracot.generate.tokens import StopTokens, check_lengths, completion_text
+from extracot.io.extras import install_hint
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -47,7 +48,7 @@ class VllmBackend:
             from vllm import LLM
         except ImportError as error:
             raise MissingExtraError(
-                f"backend vllm needs vLLM ({error}): pip install 'extracot[vllm]', "
+                f"backend vllm needs vLLM ({error}): {install_hint('vllm')}; "
                 "or ask a running server with backend=openai"
             ) from error
         self._tokenizer = tokenizer

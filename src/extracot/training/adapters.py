@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from extracot.errors import ConfigError, MissingExtraError
+from extracot.io.extras import install_hint
 from extracot.models.load import load_causal_lm
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def require_peft() -> None:
     try:
         import peft  # noqa: F401
     except ImportError as error:
-        raise MissingExtraError("lora needs peft: pip install 'extracot[lora]', or set lora=null") from error
+        raise MissingExtraError(f"lora needs peft: {install_hint('lora')}, or set lora=null") from error
 
 
 def lora_config(

@@ -17,7 +17,7 @@ PROMPTS = ["Gus has 4 shells.", "How many shells does Ola have?", "First"]
 
 needs_vllm = [
     pytest.mark.slow,
-    pytest.mark.skipif(not HAS_VLLM, reason="needs vLLM in this environment: pip install 'extracot[vllm]'"),
+    pytest.mark.skipif(not HAS_VLLM, reason="needs vLLM in this environment: pip install '.[vllm]'"),
     pytest.mark.filterwarnings("default"),
 ]
 
