@@ -117,7 +117,7 @@ def _asked_otherwise(first: EvaluationRun, second: EvaluationRun) -> Iterable[st
     new = second.config.model_dump(mode="json", include=_ASKED_ALIKE)
     differences = differing_keys(old, new)
     if differences:
-        yield f"asked in different ways ({'; '.join(differences)})"
+        yield f"asked in different ways ({'; '.join(differences.values())})"
 
 
 def _graded_otherwise(first: EvaluationRun, second: EvaluationRun) -> Iterable[str]:
