@@ -66,6 +66,7 @@ def test_a_run_scores_base_every_ratio_and_policy(
     assert manifest.counts["scores"] == len(scores) == 12
     assert {"base_accuracy", "ours_accuracy", "ours_saving"} <= set(manifest.summary)
     assert len(manifest.inputs) == 3  # the problems and two models
+    assert [output.path for output in manifest.outputs] == ["records/scores.jsonl", "records/problems.jsonl"]
     assert "policy" in capsys.readouterr().out
     finished = RunDirectory.open(tmp_path / "run", config, "evaluate", resume=True)
     assert run(config, finished) == manifest
@@ -143,7 +144,7 @@ def test_a_prompt_without_a_completion_stops_an_evaluation_and_a_resume_goes_on(
     server.script = lambda asked, _: (
         answers["failure"](500) if "2 + 1" in asked.prompt else answers["completion"](answers["think"](asked))
     )
-    with pytest.raises(StageError, match="base: 1 completions did not come, the last for: HTTP 500.*--resume"):
+    with pytest.raises(StageError, match="base: 1 of 4 completions did not come, the last for: HTTP 500.*--resume"):
         run(config, RunDirectory.open(tmp_path / "run", config, "evaluate"))
     server.script = lambda asked, _: answers["completion"](answers["think"](asked))
     n_asked = len(server.asked)
