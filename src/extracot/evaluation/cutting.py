@@ -7,29 +7,31 @@ The head is what a limit gives in use. Tail and random deletion need the whole t
 that length is worth, not what could be saved. The tail often holds the answer itself.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from extracot.compressor.alignment import Span
-from extracot.compressor.costs import unit_costs
 from extracot.compressor.joining import join_spans, kept_spans
 from extracot.compressor.scorers.random import RandomScorer
 from extracot.compressor.scorers.scorer import Passage
-from extracot.compressor.selection import cut, rank_units
+from extracot.compressor.selection import rank_units
 from extracot.evaluation.config import ControlKind
 from extracot.text.think import THINK_END, THINK_START
 from extracot.text.units import segment
 
 
-def cut_thinking(kind: ControlKind, cot: str, tokens: Sequence[Span], ratio: float, seed: int) -> str:
+def cut_thinking(
+    kind: ControlKind, cot: str, token_spans: Callable[[str], Sequence[Span]], ratio: float, seed: int
+) -> str:
     """What is left of a chain of thought at a ratio.
 
     Args:
         kind: which part stays.
         cot: the inside of a think block.
-        tokens: character offsets of its tokens.
-        ratio: share of them to keep; above 1 all of them.
+        token_spans: where the tokens of a text stand, as character offsets.
+        ratio: share of the tokens to keep; above 1 all of them.
         seed: of random deletion, together with the text.
     """
+    tokens = token_spans(cot)
     n_kept = round(min(ratio, 1.0) * len(tokens))
     if n_kept == 0:
         return ""
@@ -37,15 +39,32 @@ def cut_thinking(kind: ControlKind, cot: str, tokens: Sequence[Span], ratio: flo
         return cot[: tokens[n_kept - 1][1]].rstrip()
     if kind == "tail":
         return cot[tokens[-n_kept][0] :].lstrip()
+    return _random_units(cot, lambda text: len(token_spans(text)), n_kept, seed)
+
+
+def _random_units(cot: str, count: Callable[[str], int], target: int, seed: int) -> str:
+    """As many units in a random ranking as come nearest to a number of tokens, counted in the text that they make:
+    where neighbours were dropped, words cost more tokens than they did."""
     units = segment(cot)
     spans = [(unit.start, unit.end) for unit in units]
     (scores,) = RandomScorer(seed).score([Passage(question="", cot=cot)], [units])
-    kept = cut(rank_units(scores), unit_costs(tokens, spans), n_kept / len(tokens))
-    return join_spans(cot, kept_spans(spans, kept))
+    order = rank_units(scores)
+
+    def first(n: int) -> str:
+        kept = set(order[:n])
+        return join_spans(cot, kept_spans(spans, [unit in kept for unit in range(len(units))]))
+
+    below, above = 0, len(units)  # `below` units are not too many; more may be
+    while above - below > 1:
+        middle = (below + above) // 2
+        if count(first(middle)) <= target:
+            below = middle
+        else:
+            above = middle
+    return min((first(below), first(above)), key=lambda text: abs(count(text) - target))
 
 
 def closed_block(prompt: str, cot: str) -> str:
     """The think block that is put behind a prompt, so that the model goes on with its answer."""
-    is_open = prompt.rstrip().endswith(THINK_START)
-    opening = ("" if prompt.endswith("\n") else "\n") if is_open else f"{THINK_START}\n"
+    opening = "" if prompt.rstrip().endswith(THINK_START) else f"{THINK_START}\n"
     return f"{opening}{cot}\n{THINK_END}\n\n"

@@ -1,7 +1,7 @@
 """The evaluation loop: every arm, mode, problem and sample becomes one score, written as soon as it is there.
 
-The base arm goes first, since its think tokens are the reference of everyone else, and control arms go last, since they
-cut its thinking. What is already written is recognised by (arm, mode, ratio, problem, sample) and not asked again.
+The base arm goes first, since its think tokens are the reference of everyone else, and its thinking is what control
+arms cut. What is already written is recognised by (arm, mode, ratio, problem, sample) and not asked again.
 """
 
 from collections.abc import Callable, Sequence
@@ -37,7 +37,8 @@ def score_arms(
     """Append every score that is not yet in the file at `scores_path`, and put the whole file in order.
 
     Args:
-        arms: the base arm first, if there is one; control arms behind those that they match.
+        arms: as they stand in the file at last, whatever the order in which they are asked; with control arms, those
+            that they match and the base arm must be among them.
         problems: distinct ids.
         sampling: the same for everyone; each completion has its own seed, whatever its batch.
         n_samples: completions per problem and mode.
@@ -50,16 +51,29 @@ def score_arms(
         StageError: completions that did not come; what came is kept, for a resume.
     """
     with Grader() as grader, ScoreFile(scores_path) as score_file:
-        for arm in arms:
-            if any(score_file.owed(mode.key, problems, n_samples) for mode in arm.modes):
-                log(f"{arm.name}: loading {arm.model}")
-                # Opened in the call, so that one model is gone before the next is loaded.
-                _score_arm(
-                    arm, open_model(arm), problems, sampling, n_samples, batch_size, grader, score_file, log
-                )  # fmt: skip
-            else:
+        respondent, opened = None, None
+        for arm in _as_they_run(arms):
+            if not any(score_file.owed(mode.key, problems, n_samples) for mode in arm.modes):
                 log(f"{arm.name}: already scored")
+                continue
+            if respondent is None or opened != (arm.model, arm.server):
+                log(f"{arm.name}: loading {arm.model}")
+                respondent = None  # one model is gone before the next is loaded
+                respondent, opened = open_model(arm), (arm.model, arm.server)
+            _score_arm(arm, respondent, problems, sampling, n_samples, batch_size, grader, score_file, log)
         score_file.put_in_order([mode.key for arm in arms for mode in arm.modes], problems)
+
+
+def _as_they_run(arms: Sequence[Arm]) -> list[Arm]:
+    """Control arms behind what they need and, since their model is the base model, side by side: behind the base arm
+    those that match no other, behind everything those that do."""
+
+    def turn(arm: Arm) -> int:
+        if arm.cut is None:
+            return 0 if arm.name == BASE_ARM else 2
+        return 1 if arm.cut.matched_arm is None else 3
+
+    return sorted(arms, key=turn)
 
 
 def _score_arm(
@@ -131,7 +145,7 @@ def _cut_requests(
         else:
             ratio = matched[problem.id] / base_tokens[problem.id] if base_tokens[problem.id] else 0.0
         cot = split_completion(prompt, score_file.base_score(problem.id, sample).completion).cot
-        kept = cut_thinking(cut.kind, cot, respondent.token_spans(cot), ratio, cut.seed)
+        kept = cut_thinking(cut.kind, cot, respondent.token_spans, ratio, cut.seed)
         requests.append(_request(arm, mode, problem, sample, respondent, seed, closed_block(prompt, kept)))
     return requests
 
