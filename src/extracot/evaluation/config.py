@@ -1,6 +1,6 @@
 """Config of the evaluate stage."""
 
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -8,10 +8,17 @@ from extracot.generate.backend import Sampling
 from extracot.generate.backend_config import CompletionsConfig, ServerConfig
 from extracot.io.config import looks_like_path
 from extracot.models.prompts import PromptFormat
+from extracot.problems.spec import without_benchmark
 from extracot.text.control import control_token
 
 BASE_ARM = "base"
 """Name of the arm that every other arm is measured against; no other arm may have it."""
+
+ControlKind = Literal["random", "head", "tail"]
+"""What a control keeps of the base model's thinking: random units, its beginning, its end."""
+
+CONTROL_NAMES: dict[ControlKind, str] = {"random": "random deletion", "head": "head only", "tail": "tail only"}
+"""What tables call a control arm that was given no name."""
 
 Asked = Literal["base", "policy"] | float
 """How to ask a model: without a control token, for its own choice, or for a ratio."""
@@ -54,6 +61,43 @@ class ArmConfig(BaseModel):
         return modes
 
 
+class ControlConfig(BaseModel):
+    """A control arm: the base model's own thinking of this run, cut blindly and closed; then the base model answers.
+
+    It says what thinking of that length is worth without any compressor or training. Give `ratios` or `matches`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+
+    kind: ControlKind
+    """head: the beginning stays, as with a limit on thinking tokens. tail: the end, which often states the answer.
+    random: units at random. The latter two need the whole thinking first, so they save nothing in use."""
+    name: str | None = Field(default=None, min_length=1)
+    """What tables call it; null for "head only", "tail only" or "random deletion"."""
+    ratios: tuple[Annotated[float, Field(gt=0, le=1)], ...] | None = Field(default=None, min_length=1)
+    """Shares of the thinking's tokens to keep, each a row of its own."""
+    matches: str | None = None
+    """Instead of ratios, the name of an arm: on each question as large a share is kept as that arm spent there of the
+    base model's tokens, mode by mode. An arm that spent more than the base model is matched by all of its thinking."""
+    max_answer_tokens: int | None = Field(default=None, ge=1)
+    """Of the answer alone; null for sampling.max_new_tokens. A completion that passes sampling.max_new_tokens, thinking
+    and answer together, is truncated here as anywhere. Lower it where prompt, thinking and answer would exceed the
+    model's positions."""
+
+    @property
+    def arm_name(self) -> str:
+        """The name that its scores bear."""
+        return self.name or CONTROL_NAMES[self.kind]
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if (self.ratios is None) == (self.matches is None):
+            raise ValueError(f"control {self.arm_name!r} needs either ratios or matches, which say how much stays")
+        if self.ratios is not None and len(set(self.ratios)) < len(self.ratios):
+            raise ValueError(f"control {self.arm_name!r} lists a ratio twice")
+        return self
+
+
 class EvaluateConfig(CompletionsConfig):
     """Which models answer which problems at which budgets, all decoded alike."""
 
@@ -65,11 +109,21 @@ class EvaluateConfig(CompletionsConfig):
     )
 
     problems: str
-    """A `.jsonl` file, or a toy spec as `toy:heldout:500:seed=7`."""
+    """A benchmark by name (`gsm8k`; `extracot config benchmarks` lists them) or with a file of its rows
+    (`gsm8k:test.jsonl`), a `.jsonl` of your own, or a toy spec as `toy:heldout:500:seed=7`."""
+    problems_sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
+    """Checksum that the problems must have, as `problems_sha256` in the manifest of an earlier run says it; null for
+    any. It is of all questions and gold answers in order, before `limit`."""
+    unreadable_golds: Literal["keep", "stop"] = "keep"
+    """What to do about gold answers that the grader cannot read, each of which is told with its line before any model
+    runs. keep: ask all the same; those count as wrong for everyone, so accuracies compare. stop: ask nothing."""
     base_model: str
     """The uncompressed model: its think tokens on a problem are the reference of every actual ratio."""
     arms: tuple[ArmConfig, ...] = ()
     """What is compared with the base model, in table order; the first with a policy is the headline."""
+    controls: tuple[ControlConfig, ...] = ()
+    """Blind cuts of the base model's thinking, as `{kind: head, matches: extracot}` or `{kind: random, ratios: [0.2]}`;
+    they come last in the table. They need a backend that takes prompts as text: any but a server with api chat."""
     prompt_format: PromptFormat | None = None
     """What stands around a question, for every arm. None takes each model's own; the base model, where it has
     none, takes that of the first arm that has one."""
@@ -78,7 +132,8 @@ class EvaluateConfig(CompletionsConfig):
     samples_per_problem: int = Field(default=1, ge=1)
     """Completions per problem and mode."""
     batch_size: int = Field(default=128, ge=1)
-    """Prompts side by side in this process, and the most that a kill can lose there. A large model wants fewer."""
+    """Prompts side by side in this process, and the most that a kill can lose there. A large model wants fewer. Of a
+    server everything is asked at once, as far as `concurrency` allows, and a kill loses what is under way."""
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Of the weights in memory; bfloat16 is for GPUs, on most CPUs it is far slower."""
     limit: int | None = Field(default=None, ge=1)
@@ -86,7 +141,7 @@ class EvaluateConfig(CompletionsConfig):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        names = [arm.name for arm in self.arms]
+        names = [*(arm.name for arm in self.arms), *(control.arm_name for control in self.controls)]
         if BASE_ARM in names:
             raise ValueError(f"arm name {BASE_ARM!r} is taken by base_model; choose another")
         if len(set(names)) < len(names):
@@ -95,6 +150,10 @@ class EvaluateConfig(CompletionsConfig):
             raise ValueError(
                 "samples_per_problem > 1 repeats one greedy completion; set sampling.temperature above 0"
             )
+        for control in self.controls:
+            if control.matches is not None and control.matches not in {arm.name for arm in self.arms}:
+                known = ", ".join(arm.name for arm in self.arms) or "none"
+                raise ValueError(f"control {control.arm_name!r} matches {control.matches!r}; the arms are: {known}")
         for arm in self.arms:
             if arm.server is not None and self.backend != "openai":
                 raise ValueError(f"arm {arm.name!r} has a server; set backend=openai, or drop it")
@@ -105,5 +164,5 @@ class EvaluateConfig(CompletionsConfig):
 
     def input_paths(self) -> list[str]:
         """See `CompletionsConfig.input_paths`."""
-        named = [self.problems, self.base_model, *(arm.model for arm in self.arms)]
+        named = [without_benchmark(self.problems), self.base_model, *(arm.model for arm in self.arms)]
         return [value for value in named if looks_like_path(value)]

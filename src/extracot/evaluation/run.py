@@ -4,10 +4,12 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from extracot.errors import ConfigError
-from extracot.evaluation.config import BASE_ARM, ArmConfig, Asked, EvaluateConfig
-from extracot.evaluation.loop import Arm, ArmMode, score_arms
-from extracot.evaluation.metrics import RowKey, RowMetrics, group_rows, row_metrics
+from extracot.compressor.costs import token_offsets
+from extracot.evaluation.arms import Arm, resolve_arms
+from extracot.evaluation.config import BASE_ARM, EvaluateConfig
+from extracot.evaluation.loop import score_arms
+from extracot.evaluation.metrics import RowMetrics, group_rows, row_metrics
+from extracot.evaluation.questions import check_problems, keep_problems
 from extracot.evaluation.table import describe_mode, render_plain
 from extracot.generate.backend import Backend
 from extracot.generate.factory import open_backend, render_prompt, tokens_counted_by
@@ -15,12 +17,10 @@ from extracot.io.jsonl import read_records
 from extracot.io.manifest import Manifest
 from extracot.io.run_directory import RunDirectory
 from extracot.models.control import control_token_ids
-from extracot.models.knob import Knob
 from extracot.models.load import load_tokenizer, resolve_model
 from extracot.models.prompts import PromptFormat, count_tokens
+from extracot.problems.read import count_problems, read_problem_set
 from extracot.records.score import Score
-from extracot.text.control import POLICY_TOKEN, control_token
-from extracot.toy.problems import TOY_PREFIX, resolve_problems
 
 
 def run(config: EvaluateConfig, run_dir: RunDirectory) -> Manifest:
@@ -31,12 +31,15 @@ def run(config: EvaluateConfig, run_dir: RunDirectory) -> Manifest:
         ModelError: no such model, or one whose vocabulary lacks a control token.
         UsageError: prompt and token limit do not fit a model, or a toy spec that does not parse.
         MissingExtraError, StageError: as `open_backend` and `Backend.generate`.
-        DataError, MissingFileError: problems that cannot be read.
+        DataError, MissingFileError: problems that cannot be read, or others than the run was started or pinned with.
     """
     if run_dir.is_complete:
         return run_dir.manifest
-    problems = resolve_problems(config.problems)[: config.limit]
     arms = resolve_arms(config)
+    asked = read_problem_set(config.problems)
+    problem_set = asked.first(config.limit)
+    n_unreadable = check_problems(config, asked, problem_set, run_dir.log)
+    problems = problem_set.problems
     for arm in arms:  # all of them first: a wrong folder in the last arm costs no hours
         _check_vocabulary(arm)
     n_modes = sum(len(arm.modes) for arm in arms)
@@ -47,7 +50,8 @@ def run(config: EvaluateConfig, run_dir: RunDirectory) -> Manifest:
     )
     if len({arm.prompt_format for arm in arms}) > 1:
         run_dir.log("evaluate: the arms are prompted differently; set prompt_format to prompt them alike")
-    path = run_dir.records("scores.jsonl")
+    problems_path, path = run_dir.records("problems.jsonl"), run_dir.records("scores.jsonl")
+    keep_problems(problems_path, problems)
     score_arms(
         arms,
         problems,
@@ -62,13 +66,16 @@ def run(config: EvaluateConfig, run_dir: RunDirectory) -> Manifest:
     scores = list(read_records(path, Score))
     rows = [row_metrics(group) for group in group_rows(scores).values()]
     print(render_plain(rows))
-    models = [path for arm in arms if (path := Path(resolve_model(arm.model))).is_dir()]
-    problem_files = [] if config.problems.startswith(TOY_PREFIX) else [Path(config.problems)]
+    folders = [Path(resolve_model(arm.model)) for arm in arms]
+    models = [folder for folder in folders if folder.is_dir()]
+    problem_files = [] if problem_set.path is None else [Path(problem_set.path)]
     return run_dir.finish(
         inputs=[*problem_files, *dict.fromkeys(models)],
-        outputs=[path],
+        outputs=[path, problems_path],
         counts={"scores": len(scores), **Counter(score.outcome.value for score in scores)},
         seeds={"sampling": config.sampling.seed},
+        problems_sha256=asked.sha256,
+        n_unreadable_golds=n_unreadable,
         **_summary(rows),
     )
 
@@ -79,31 +86,11 @@ def plan(config: EvaluateConfig) -> str:
     Raises:
         ConfigError, ModelError, DataError, MissingFileError, UsageError: as `run`, without loading models.
     """
-    n_problems = len(resolve_problems(config.problems)[: config.limit])
+    n_problems = count_problems(config.problems, config.limit)
     lines = [f"{n_problems} problems x {config.samples_per_problem} for each of:"]
     for arm in resolve_arms(config):
         lines.append(f"{arm.name} ({arm.model}): {', '.join(describe_mode(mode.key) for mode in arm.modes)}")
     return "\n".join(lines)
-
-
-def resolve_arms(config: EvaluateConfig) -> list[Arm]:
-    """Every arm with its modes and prompts, the base arm first; reads `extracot.json` files, no weights.
-
-    Raises:
-        ConfigError: a mode that a model was not prepared for.
-        ModelError: no such model folder.
-    """
-    knobs = {arm.name: Knob.find(arm.model) for arm in config.arms}
-    base_knob = Knob.find(config.base_model)
-    known_formats = [knob.prompt_format for knob in (base_knob, *knobs.values()) if knob is not None]
-    default_format = config.prompt_format or next(iter(known_formats), PromptFormat())
-    arms = [Arm(BASE_ARM, config.base_model, default_format, [_arm_mode(BASE_ARM, "base")])]
-    for arm in config.arms:
-        knob = knobs[arm.name]
-        own_format = default_format if knob is None else knob.prompt_format
-        modes = [_arm_mode(arm.name, asked) for asked in _asked_modes(arm, knob)]
-        arms.append(Arm(arm.name, arm.model, config.prompt_format or own_format, modes, arm.server))
-    return arms
 
 
 class _Respondent:
@@ -128,31 +115,8 @@ class _Respondent:
     def count_tokens(self, text: str) -> int:
         return count_tokens(self._tokenizer, text)
 
-
-def _asked_modes(arm: ArmConfig, knob: Knob | None) -> Sequence[Asked]:
-    """The modes an arm is asked in, checked against its grid."""
-    if arm.modes is None:
-        return ("base",) if knob is None else (*knob.grid, "policy")
-    for mode in arm.modes:
-        if mode == "base":
-            continue
-        if knob is None:
-            raise ConfigError(
-                f"arm {arm.name!r} is asked for {mode}, but {arm.model} has no control tokens; "
-                "make them with: extracot prepare-model"
-            )
-        if isinstance(mode, float) and not any(abs(mode - ratio) < 1e-6 for ratio in knob.grid):
-            grid = ", ".join(str(ratio) for ratio in knob.grid)
-            raise ConfigError(f"arm {arm.name!r} is asked for {mode}, but the grid of {arm.model} is {grid}")
-    return arm.modes
-
-
-def _arm_mode(arm: str, asked: Asked) -> ArmMode:
-    if asked == "base":
-        return ArmMode(RowKey(arm, "base", None), control=None)
-    if asked == "policy":
-        return ArmMode(RowKey(arm, "policy", None), control=POLICY_TOKEN)
-    return ArmMode(RowKey(arm, "fixed", float(asked)), control=control_token(float(asked)))
+    def token_spans(self, text: str) -> Sequence[tuple[int, int]]:
+        return token_offsets(self._tokenizer, [text])[0]
 
 
 def _check_vocabulary(arm: Arm) -> None:

@@ -25,6 +25,7 @@ def make_score(
     generation: Generation,
     grade: Grade,
     count_tokens: Callable[[str], int],
+    given: str = "",
 ) -> Score:
     """The graded record of one completion, still without a reference.
 
@@ -33,8 +34,10 @@ def make_score(
         prompt: as rendered; decides whether the think block was already open.
         grade: of this completion; a truncated one is truncated whatever it says, hence wrong.
         count_tokens: in the tokenizer of the model that wrote it.
+        given: what of the response was put behind the prompt, as control arms do; it counts as if generated.
     """
-    split = split_completion(prompt, generation.text)
+    completion = given + generation.text
+    split = split_completion(prompt, completion)
     return Score(
         problem_id=problem.id,
         arm=key.arm,
@@ -44,11 +47,11 @@ def make_score(
         outcome=Outcome.TRUNCATED if generation.is_truncated else grade.outcome,
         level=problem.level,
         n_think_tokens=count_tokens(split.cot),
-        n_tokens=len(generation.token_ids),
+        n_tokens=len(generation.token_ids) + (count_tokens(given) if given else 0),
         n_reference_think_tokens=None,
         latency_s=generation.latency_s,
         is_closed=split.is_closed,
-        completion=generation.text,
+        completion=completion,
         question=problem.question,
         answer=problem.answer,
         sample=sample,

@@ -19,12 +19,13 @@ def hub_rows(benchmark: Benchmark) -> Rows:
         MissingFileError: the Hub cannot be reached or has no such data; says how to do without it.
     """
     import datasets
+    import datasets.exceptions
 
     try:
         rows = datasets.load_dataset(
             benchmark.repository, benchmark.config, split=benchmark.split, revision=benchmark.revision
         )
-    except (OSError, ValueError) as error:  # everything that datasets and huggingface_hub raise is one of them
+    except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:  # what comes from below is an OSError
         says = " ".join(str(error).split())
         raise MissingFileError(
             f"{benchmark.name}: {benchmark.repository} could not be read from the Hub: {says[:300]}; "

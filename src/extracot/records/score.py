@@ -30,13 +30,13 @@ class Score(Record):
     n_think_tokens: int = Field(ge=0)
     """Tokens inside the think block, an unclosed one included."""
     n_tokens: int = Field(ge=0)
-    """All tokens generated."""
+    """All tokens generated; of a control arm, what it was given of the thinking included."""
     n_reference_think_tokens: float | None = Field(gt=0)
     """Think tokens of the reference on this problem, what actual ratios divide by; None: no reference."""
     latency_s: float = Field(ge=0)
-    """Seconds from request to end."""
+    """Seconds from request to end; of a control arm, of the answer alone."""
     is_closed: bool
-    """The think block was closed by the model itself."""
+    """The think block was closed, by the model itself or by what a control arm was given."""
     completion: str
     """Everything generated, control tokens included."""
     question: str

@@ -1,11 +1,13 @@
 """The evaluation loop with a scripted model: references, order, resume."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from extracot.evaluation.loop import Arm, ArmMode, score_arms
+from extracot.evaluation.arms import Arm, ArmMode
+from extracot.evaluation.loop import score_arms
 from extracot.evaluation.metrics import RowKey
 from extracot.generate.backend import Generation, OnDone, OnFailed, Sampling
 from extracot.generate.scripted import ScriptedBackend
@@ -43,6 +45,9 @@ class ScriptedModel:
 
     def count_tokens(self, text: str) -> int:
         return len(text.split())
+
+    def token_spans(self, text: str) -> list[tuple[int, int]]:
+        return [match.span() for match in re.finditer(r"\S+", text)]
 
     def _reply(self, prompt: str) -> str:
         self.prompts.append(prompt)

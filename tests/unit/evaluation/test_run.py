@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from extracot.errors import ConfigError, StageError
+from extracot.errors import ConfigError, DataError, StageError
 from extracot.evaluation.config import EvaluateConfig
 from extracot.evaluation.run import plan, resolve_arms, run
 from extracot.io.config import load_config
@@ -66,6 +66,7 @@ def test_a_run_scores_base_every_ratio_and_policy(
     assert manifest.counts["scores"] == len(scores) == 12
     assert {"base_accuracy", "ours_accuracy", "ours_saving"} <= set(manifest.summary)
     assert len(manifest.inputs) == 3  # the problems and two models
+    assert [output.path for output in manifest.outputs] == ["records/scores.jsonl", "records/problems.jsonl"]
     assert "policy" in capsys.readouterr().out
     finished = RunDirectory.open(tmp_path / "run", config, "evaluate", resume=True)
     assert run(config, finished) == manifest
@@ -143,10 +144,43 @@ def test_a_prompt_without_a_completion_stops_an_evaluation_and_a_resume_goes_on(
     server.script = lambda asked, _: (
         answers["failure"](500) if "2 + 1" in asked.prompt else answers["completion"](answers["think"](asked))
     )
-    with pytest.raises(StageError, match="base: 1 completions did not come, the last for: HTTP 500.*--resume"):
+    with pytest.raises(StageError, match="base: 1 of 4 completions did not come, the last for: HTTP 500.*--resume"):
         run(config, RunDirectory.open(tmp_path / "run", config, "evaluate"))
     server.script = lambda asked, _: answers["completion"](answers["think"](asked))
     n_asked = len(server.asked)
     manifest = run(config, RunDirectory.open(tmp_path / "run", config, "evaluate", resume=True))
     assert manifest.counts["correct"] == 4 and len(server.asked) == n_asked + 1  # the others were kept
+    capsys.readouterr()
+
+
+def test_a_benchmarks_rows_are_asked_with_controls_behind_a_server_and_the_manifest_pins_them(
+    tiny_model_dir: Path,
+    tmp_path: Path,
+    server: Any,
+    answers: dict[str, Callable[..., Any]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rows = tmp_path / "test.jsonl"
+    rows.write_text('{"question": "What is 4 + 1?", "answer": "4 + 1 = <<4+1=5>>5\\n#### 5"}\n')
+    values = {
+        "problems": f"gsm8k:{rows}", "base_model": str(tiny_model_dir), "backend": "openai",
+        "server": {"base_url": server.base_url, "model": "scripted", "api": "completions"},
+        "controls": [{"kind": "tail", "ratios": [0.5]}],
+    }  # fmt: skip
+    config = EvaluateConfig.model_validate(values)
+    assert config.input_paths()[0] == str(rows)
+    assert "tail only" in plan(config)
+    server.script = lambda asked, _: answers["completion"](
+        "\\boxed{5}" if "</think>" in asked.prompt else "<think>\nfour and one are five\n</think>\n\n\\boxed{5}"
+    )
+    manifest = run(config, RunDirectory.open(tmp_path / "run", config, "evaluate"))
+    assert manifest.counts["correct"] == manifest.counts["scores"] == 2
+    assert [Path(digest.path).name for digest in manifest.inputs][0] == "test.jsonl"
+    prompt = server.asked[1].prompt
+    assert prompt.endswith("\n</think>\n\n") and "five" in prompt and "four" not in prompt
+    pinned = config.model_copy(update={"problems_sha256": manifest.summary["problems_sha256"]})
+    run(pinned, RunDirectory.open(tmp_path / "again", pinned, "evaluate"))
+    rows.write_text('{"question": "What is 4 + 1?", "answer": "#### 6"}\n')
+    with pytest.raises(DataError, match="questions or gold answers changed"):
+        run(pinned, RunDirectory.open(tmp_path / "changed", pinned, "evaluate"))
     capsys.readouterr()

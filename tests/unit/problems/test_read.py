@@ -163,3 +163,24 @@ def test_parts_of_the_real_benchmarks_are_read_whole_and_can_be_graded(
     assert all(problem.level and problem.subject for problem in found.problems) == (name == "math500")
     with Grader() as grader:
         assert unreadable_golds(found.problems, grader) == []
+
+
+def test_stages_that_take_problems_look_for_the_file_behind_a_benchmark() -> None:
+    from extracot.dataset.config import BuildSftConfig
+    from extracot.evaluation.config import EvaluateConfig
+    from extracot.generate.config import GenerateConfig
+    from extracot.training.budgets.config import TeacherBudgetsConfig
+
+    spec, model = "math500:data/m.jsonl", "org/model"
+    assert GenerateConfig(problems=spec, model=model).input_paths() == ["data/m.jsonl"]
+    assert TeacherBudgetsConfig(problems=spec, model=model).input_paths() == ["data/m.jsonl"]
+    assert EvaluateConfig(problems=spec, base_model=model).input_paths() == ["data/m.jsonl"]
+    assert EvaluateConfig(problems="gsm8k", base_model=model).input_paths() == []
+    build = BuildSftConfig(
+        traces="t.jsonl",
+        annotations="a.jsonl",
+        compressions="c.jsonl",
+        model=model,
+        evaluation_problems=(spec, "gsm8k"),
+    )
+    assert sorted(build.input_paths()) == ["a.jsonl", "c.jsonl", "data/m.jsonl", "t.jsonl"]
