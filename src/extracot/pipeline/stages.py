@@ -138,6 +138,13 @@ STAGES: dict[str, Stage] = {
             "score models at every budget on a problem set",
         ),
         Stage(
+            "measure-load",
+            "extracot.evaluation.load.config:MeasureLoadConfig",
+            "extracot.evaluation.load.run:run",
+            "time the same questions under a stated load; takes configs of evaluate",
+            takes_configs_of="evaluate",
+        ),
+        Stage(
             "export",
             "extracot.export.config:ExportConfig",
             "extracot.export.run:run",

@@ -184,3 +184,53 @@ def test_a_benchmarks_rows_are_asked_with_controls_behind_a_server_and_the_manif
     with pytest.raises(DataError, match="questions or gold answers changed"):
         run(pinned, RunDirectory.open(tmp_path / "changed", pinned, "evaluate"))
     capsys.readouterr()
+
+
+GARBAGE: dict[str, tuple[Callable[[dict[str, Callable[..., Any]]], Any], str]] = {
+    "broken JSON": (lambda give: give["raw"](b'{"choices": [{"text": "<think>'), "its JSON is cut off or broken"),
+    "noise": (lambda give: give["raw"](b"\xff\xfe\x00"), "its JSON is cut off or broken"),
+    "cut in the middle": (lambda give: give["raw"](b'{"choices": [{"te', length=500), "broke in the middle"),
+    "reset": (lambda give: give["raw"](b'{"choices": [{"te', length=500, is_dropped=True), "(?:broke in|reset by)"),
+    "no choices": (lambda give: give["raw"](b'{"choices": []}'), "it holds no choices"),
+    "web page": (
+        lambda give: give["raw"](b"<!doctype html>\n<title>Chat</title>", headers={"Content-Type": "text/html"}),
+        "but a web page; server.base_url may end in the wrong place",
+    ),
+    "event stream": (
+        lambda give: give["raw"](b'data: {"choices": []}\n\n', headers={"Content-Type": "text/event-stream"}),
+        "but an event stream",
+    ),
+    "empty": (lambda give: give["raw"](b""), "but empty"),
+}
+
+
+@pytest.mark.parametrize("name", GARBAGE)
+def test_garbage_from_a_server_is_named_and_costs_nothing_but_itself(
+    tiny_model_dir: Path,
+    problems: Path,
+    tmp_path: Path,
+    server: Any,
+    answers: dict[str, Callable[..., Any]],
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+) -> None:
+    make_garbage, word = GARBAGE[name]
+    section = {"base_url": server.base_url, "model": "scripted", "api": "completions", "max_attempts": 2}
+    values = {
+        "problems": str(problems), "base_model": str(tiny_model_dir), "backend": "openai",
+        "server": {**section, "first_wait_s": 0.001},
+    }  # fmt: skip
+    config = EvaluateConfig.model_validate(values)
+    server.script = lambda asked, _: (
+        make_garbage(answers) if "2 + 1" in asked.prompt else answers["completion"](answers["think"](asked))
+    )
+    with pytest.raises(StageError, match=f"1 of 4 completions did not come, the last for: .*{word}") as stopped:
+        run(config, RunDirectory.open(tmp_path / "run", config, "evaluate"))
+    assert "\n" not in str(stopped.value) and str(stopped.value).endswith("then --resume")
+    kept = list(read_records(tmp_path / "run/records/scores.jsonl", Score))
+    assert len(kept) == 3
+    server.script = lambda asked, _: answers["completion"](answers["think"](asked))
+    run(config, RunDirectory.open(tmp_path / "run", config, "evaluate", resume=True))
+    scores = list(read_records(tmp_path / "run/records/scores.jsonl", Score))
+    assert scores[:3] == kept and len(scores) == 4
+    capsys.readouterr()

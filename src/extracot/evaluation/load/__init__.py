@@ -1,0 +1,1 @@
+"""Latency and throughput under a stated load, apart from quality."""
