@@ -146,6 +146,11 @@ def axes(
     return element("g", *parts)
 
 
+def polyline(pixels: Sequence[tuple[float, float]], class_: str) -> Markup:
+    """A line through points in pixels."""
+    return element("polyline", class_=class_, points=" ".join(f"{x:.1f},{y:.1f}" for x, y in pixels))
+
+
 def figure_svg(width: int, height: int, title: str, *parts: Markup, class_: str = "chart") -> Markup:
     """An inline SVG of that size, which scales down with the page; `title` is read to the blind."""
     return element(

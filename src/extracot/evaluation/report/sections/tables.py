@@ -5,6 +5,7 @@ from extracot.evaluation.report.results import Results, Row
 from extracot.evaluation.report.sections.parts import (
     cell,
     describe_level,
+    row_heading,
     short_seconds,
     signed_points,
     tinted_cell,
@@ -51,7 +52,7 @@ def results_table(results: Results) -> Markup:
         "|ActRatio − target|. An unclosed think block counts in full."
     )
     table = element("table", head, *bodies)
-    return join(element("div", table, class_="scroll"), text_element("p", note, class_="note"))
+    return join(element("div", table, class_="scroll", tabindex=0), text_element("p", note, class_="note"))
 
 
 def level_table(results: Results) -> Markup:
@@ -65,15 +66,11 @@ def level_table(results: Results) -> Markup:
     head = element("thead", element("tr", *[text_element("th", text, scope="col") for text in headings]))
     body = []
     for row, shares in by_row:
-        style = results.styles[row.key.arm]
-        cells = [tinted_cell(shares.get(level)) for level in levels]
-        label = element("span", class_=f"swatch {style}")
-        name = f"{row.key.arm} {describe_mode(row.key)}" if row.key.mode != "base" else row.key.arm
-        body.append(element("tr", element("th", label, escape(name), scope="row"), *cells))
-    caption = text_element("caption", "Acc@all in % by difficulty level; darker is higher.")
+        body.append(element("tr", row_heading(results, row), *[tinted_cell(shares.get(level)) for level in levels]))
     return join(
         text_element("h3", "Accuracy by difficulty"),
-        element("div", element("table", caption, head, element("tbody", *body)), class_="scroll"),
+        text_element("p", "Acc@all in % by difficulty level; darker is higher.", class_="note"),
+        element("div", element("table", head, element("tbody", *body)), class_="scroll", tabindex=0),
     )
 
 
