@@ -69,7 +69,7 @@ def accuracy_curve(
     top = max([point.interval.high if point.interval else point.y for point in points], default=1.0)
     bottom = min([point.interval.low if point.interval else point.y for point in points], default=0.0)
     area = _plot_area(width, height)
-    y_low, y_high = _padded_share_range(bottom, top)
+    y_low, y_high = _padded_share_range(bottom, top, least=0.1 if starts_at_zero else 0.03)
     last = max([point.x for point in points], default=1.0)
     first = min([point.x for point in points], default=0.0)
     margin = 0.1 * (last - first) or 0.1 * last
@@ -125,13 +125,13 @@ def _plot_area(width: int, height: int) -> Box:
     return Box(36.0, 30.0, width - 14.0, height - 46.0)
 
 
-def _padded_share_range(low: float, high: float) -> tuple[float, float]:
-    """Axis limits for shares of one: some air around the data, inside [0, 1], at least 0.1 apart."""
-    margin = max(0.02, 0.08 * (high - low))
+def _padded_share_range(low: float, high: float, least: float) -> tuple[float, float]:
+    """Axis limits for shares of one: some air around the data, inside [0, 1], at least `least` apart."""
+    margin = max(0.2 * least, 0.08 * (high - low))
     padded_low, padded_high = max(0.0, low - margin), min(1.0, high + margin)
-    if padded_high - padded_low < 0.1:
-        padded_low = max(0.0, padded_high - 0.1)
-        padded_high = padded_low + 0.1
+    if padded_high - padded_low < least:
+        padded_low = max(0.0, padded_high - least)
+        padded_high = padded_low + least
     return padded_low, padded_high
 
 

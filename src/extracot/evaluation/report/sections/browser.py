@@ -22,7 +22,7 @@ def browser_section(gallery: Gallery, name: str, max_bytes: int, max_items: int 
     if left_out:
         note += (
             f" Shown are {packed.n_shown} of {packed.n_items}, chosen by a hash, difficulties in turn; "
-            f"{left_out} are left out to keep the page small."
+            f"{left_out} are left out, for the limits that examples and examples_mb set."
         )
     buttons = (
         element("button", escape("‹ Previous"), type="button"),

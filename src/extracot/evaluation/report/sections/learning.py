@@ -14,6 +14,8 @@ _MAIN_METRICS = {
     "head/entropy": "Entropy of the chosen ratio, nats",
 }
 _SHARE = "head/share_"
+_RARE = 0.01
+"""A ratio that no arm ever chose for more than this share gets no chart."""
 
 
 def learning_section(arms: Sequence[ArmCurves], styles: Mapping[str, str]) -> Markup:
@@ -26,7 +28,9 @@ def learning_section(arms: Sequence[ArmCurves], styles: Mapping[str, str]) -> Ma
     if not arms:
         return NOTHING
     styles = {arm.arm: styles.get(arm.arm) or f"other-{number % N_OTHER_STYLES + 1}" for number, arm in enumerate(arms)}
-    shares = sorted({name for arm in arms for name in arm.metric_names if name.startswith(_SHARE)})
+    named = sorted({name for arm in arms for name in arm.metric_names if name.startswith(_SHARE)})
+    shares = [name for name in named if _highest(arms, name) > _RARE]
+    rare = [name.removeprefix(_SHARE) for name in named if name not in shares]
     titles = {**_MAIN_METRICS, **{name: f"Share of {name.removeprefix(_SHARE)}" for name in shares}}
     figures = [_figure(name, title, arms, styles) for name, title in titles.items()]
     n_runs = [len(arm.runs) for arm in arms]
@@ -36,6 +40,7 @@ def learning_section(arms: Sequence[ArmCurves], styles: Mapping[str, str]) -> Ma
         + "Runs: "
         + ", ".join(f"{arm.arm} {n}" for arm, n in zip(arms, n_runs, strict=True))
         + "."
+        + (f" Never chosen for more than {100 * _RARE:.0f} %: {', '.join(rare)}." if rare else "")
     )
     return join(
         text_element("h2", "Learning", id="learning"),
@@ -43,6 +48,11 @@ def learning_section(arms: Sequence[ArmCurves], styles: Mapping[str, str]) -> Ma
         element("div", *figures, class_="multiples"),
         text_element("p", note, class_="note"),
     )
+
+
+def _highest(arms: Sequence[ArmCurves], name: str) -> float:
+    bands = [band(arm.runs, name) for arm in arms if name in arm.metric_names]
+    return max((value for one in bands for value in one.high), default=0.0)
 
 
 def _figure(name: str, title: str, arms: Sequence[ArmCurves], styles: Mapping[str, str]) -> Markup:

@@ -15,7 +15,7 @@ from extracot.text.markup import NOTHING, Markup, element, escape, join, text_el
 
 
 def results_table(results: Results) -> Markup:
-    """Every row, arm by arm."""
+    """Every row, arm by arm; an arm of one row is named on that row."""
     headings = (
         "asked for",
         "Acc@all, %",
@@ -34,9 +34,13 @@ def results_table(results: Results) -> Markup:
     bodies = []
     for arm, style in results.styles.items():
         swatch = element("span", class_=f"swatch {style}")
+        rows = results.rows_of(arm)
+        if len(rows) == 1:
+            bodies.append(element("tbody", _table_row(rows[0], style, row_heading(results, rows[0]))))
+            continue
         label = element("th", swatch, escape(arm), colspan=len(headings), scope="rowgroup")
-        rows = [_table_row(row, style) for row in results.rows_of(arm)]
-        bodies.append(element("tbody", element("tr", label, class_="arm"), *rows))
+        named = [_table_row(row, style, text_element("th", describe_mode(row.key), scope="row")) for row in rows]
+        bodies.append(element("tbody", element("tr", label, class_="arm"), *named))
     counts = sorted({(row.metrics.n_problems, row.metrics.n_completions) for row in results.rows})
     if len(counts) == 1:
         samples = counts[0][1] // counts[0][0]
@@ -74,13 +78,13 @@ def level_table(results: Results) -> Markup:
     )
 
 
-def _table_row(row: Row, style: str) -> Markup:
+def _table_row(row: Row, style: str, heading: Markup) -> Markup:
     metrics = row.metrics
     is_policy = row.key.mode == "policy"
     versus = row.versus_base
     latency = metrics.latency
     cells = [
-        text_element("th", describe_mode(row.key), scope="row"),
+        heading,
         cell(percent(metrics.accuracy), percent_interval(metrics.accuracy_interval)),
         cell(
             None if versus is None else signed_points(versus.difference),
