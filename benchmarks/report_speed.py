@@ -4,7 +4,7 @@
     .venv/bin/python benchmarks/report_speed.py --think-tokens 2000 --seeds 3
 
 A base model, fixed budgets and a policy answer the same questions. Texts are drawn at random: words of a list of 2,000
-by Zipf's law, formulas with random numbers, which deflates worse than real text does. Nothing is measured about any model.
+by Zipf's law, formulas with random numbers, which deflates worse than real text does. No model is measured.
 """
 
 import argparse

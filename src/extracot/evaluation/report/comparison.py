@@ -4,26 +4,24 @@ A run is one `evaluate`, hence usually one seed of training. Intervals cover the
 for those there is the spread by run.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from extracot.evaluation.config import BASE_ARM
 from extracot.evaluation.metrics import (
-    Interval,
     PairedDifference,
+    PairedThinking,
     RowKey,
     RowMetrics,
     group_rows,
     paired_difference,
+    paired_thinking,
     row_metrics,
 )
 from extracot.evaluation.report.results import Results, Row
 from extracot.records.score import Score
-
-_Z_95 = 1.959963984540054
-"""Two-sided 95 % quantile of the normal distribution."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +42,11 @@ class RowByRun:
     """In the order of the runs; None where a run did not ask it."""
 
 
-@dataclass(frozen=True, slots=True)
-class TokenDifference:
-    """How many more think tokens the first row spends than the second, a question that both were asked."""
+class DifferenceInRun(NamedTuple):
+    """Row minus reference in one run."""
 
-    difference: float
-    interval: Interval | None
-    """Normal, over questions; None with fewer than two."""
+    accuracy: float
+    think_tokens: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +56,10 @@ class Difference:
     row: Row
     reference: Row
     accuracy: PairedDifference
-    think_tokens: TokenDifference
-    by_run: list[tuple[float, float] | None]
-    """(accuracy, think tokens) differences of each run; None where a run lacks one of the two rows."""
+    thinking: PairedThinking
+    """Of the same two rows."""
+    by_run: list[DifferenceInRun | None]
+    """None where a run lacks one of the two rows."""
 
 
 def label_runs(paths: Sequence[Path]) -> list[str]:
@@ -101,43 +98,20 @@ def compare_arms(results: Results, runs: Sequence[RunScores]) -> list[Difference
         if partner is None or row.key.arm == results.main_arm:
             continue
         paired = paired_difference(row.scores, partner.scores)
-        if paired is None:
+        thinking = paired_thinking(row.scores, partner.scores)
+        if paired is None or thinking is None:
             continue
         by_run = [_difference_in_run(rows.get(row.key), rows.get(partner.key)) for rows in grouped]
-        found.append(Difference(row, partner, paired, token_difference(row.scores, partner.scores), by_run))
+        found.append(Difference(row, partner, paired, thinking, by_run))
     return found
-
-
-def token_difference(first: Sequence[Score], second: Sequence[Score]) -> TokenDifference:
-    """Mean over shared questions of the difference of mean think tokens, first minus second, with a 95 % interval.
-
-    Raises:
-        ValueError: the rows share no question.
-    """
-    of_first, of_second = _think_by_problem(first), _think_by_problem(second)
-    differences = [of_first[name] - of_second[name] for name in of_first if name in of_second]
-    n = len(differences)
-    if n == 0:
-        raise ValueError("token_difference needs rows that share a question")
-    mean = math.fsum(differences) / n
-    if n == 1:
-        return TokenDifference(mean, None)
-    deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in differences) / (n - 1))
-    half = _Z_95 * deviation / math.sqrt(n)
-    return TokenDifference(mean, Interval(mean - half, mean + half))
 
 
 def _difference_in_run(
     first: Sequence[Score] | None, second: Sequence[Score] | None
-) -> tuple[float, float] | None:
+) -> DifferenceInRun | None:
     if first is None or second is None:
         return None
-    paired = paired_difference(first, second)
-    return None if paired is None else (paired.difference, token_difference(first, second).difference)
-
-
-def _think_by_problem(scores: Sequence[Score]) -> dict[str, float]:
-    tokens: dict[str, list[int]] = {}
-    for score in scores:
-        tokens.setdefault(score.problem_id, []).append(score.n_think_tokens)
-    return {name: math.fsum(values) / len(values) for name, values in tokens.items()}
+    paired, thinking = paired_difference(first, second), paired_thinking(first, second)
+    if paired is None or thinking is None:
+        return None
+    return DifferenceInRun(paired.difference, thinking.first_tokens - thinking.second_tokens)

@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 
 from extracot.evaluation.report.comparison import Difference, RowByRun, RunScores
-from extracot.evaluation.table import NOTHING, describe_mode, percent
+from extracot.evaluation.table import NOTHING, describe_mode, markdown_table, percent
 
 RUN_COLUMNS = (
     "data_set",
@@ -39,8 +39,9 @@ DIFFERENCE_COLUMNS = (
     "n_worse",
     "p_value",
     "think_tokens_difference",
-    "think_tokens_low",
-    "think_tokens_high",
+    "think_tokens_ratio",
+    "think_tokens_ratio_low",
+    "think_tokens_ratio_high",
 )
 """Of `differences.csv`: a line over all runs, whose `run` is empty, then one per run without intervals."""
 
@@ -81,7 +82,7 @@ def differences_csv(differences_of: Mapping[str, tuple[Sequence[RunScores], Sequ
     for data_set, (runs, differences) in differences_of.items():
         for one in differences:
             who = (*one.row.key, *one.reference.key[:2])
-            accuracy, tokens = one.accuracy, one.think_tokens
+            accuracy, thinking = one.accuracy, one.thinking
             overall = (
                 accuracy.n_problems,
                 accuracy.difference,
@@ -89,13 +90,14 @@ def differences_csv(differences_of: Mapping[str, tuple[Sequence[RunScores], Sequ
                 accuracy.n_first_better,
                 accuracy.n_second_better,
                 accuracy.p_value,
-                tokens.difference,
-                *(tokens.interval or (None, None)),
+                thinking.first_tokens - thinking.second_tokens,
+                thinking.ratio,
+                *(thinking.interval or (None, None)),
             )
             lines.append((data_set, None, *who, *overall))
             if len(runs) > 1:
                 lines += [
-                    (data_set, run.label, *who, None, of_run[0], None, None, None, None, None, of_run[1], None, None)
+                    (data_set, run.label, *who, None, of_run.accuracy, *[None] * 5, of_run.think_tokens, *[None] * 3)
                     for run, of_run in zip(runs, one.by_run, strict=True)
                     if of_run is not None
                 ]
@@ -115,7 +117,7 @@ def runs_markdown(runs: Sequence[RunScores], rows: Sequence[RowByRun]) -> str:
         ]
         spread = f"{percent(shares[0])} – {percent(shares[-1])}"
         lines.append((row.key.arm, describe_mode(row.key), spread, *cells))
-    return f"### Run by run\n\n{_markdown(head, lines)}"
+    return f"### Run by run\n\n{markdown_table([head, *lines])}\n"
 
 
 def differences_markdown(runs: Sequence[RunScores], differences: Sequence[Difference]) -> str:
@@ -123,10 +125,10 @@ def differences_markdown(runs: Sequence[RunScores], differences: Sequence[Differ
     if not differences:
         return ""
     per_run = [run.label for run in runs] if len(runs) > 1 else []
-    head = ("arm", "asked", "minus", "Acc@all points", "95 %", "p", "think tokens", "95 % of it", *per_run)
+    head = ("arm", "asked", "minus", "Acc@all points", "95 %", "p", "think tokens", "times as many, 95 %", *per_run)
     lines = []
     for one in differences:
-        accuracy, tokens = one.accuracy, one.think_tokens
+        accuracy, thinking = one.accuracy, one.thinking
         lines.append(
             (
                 one.row.key.arm,
@@ -135,16 +137,18 @@ def differences_markdown(runs: Sequence[RunScores], differences: Sequence[Differ
                 f"{100 * accuracy.difference:+.1f}",
                 f"{100 * accuracy.interval.low:+.1f} to {100 * accuracy.interval.high:+.1f}",
                 f"{accuracy.p_value:.3f}",
-                f"{tokens.difference:+.1f}",
-                NOTHING if tokens.interval is None else f"{tokens.interval.low:+.1f} to {tokens.interval.high:+.1f}",
+                f"{thinking.first_tokens - thinking.second_tokens:+.1f}",
+                NOTHING
+                if thinking.interval is None
+                else f"{thinking.interval.low:.2f} – {thinking.interval.high:.2f}",
                 *(
-                    NOTHING if of_run is None else f"{100 * of_run[0]:+.1f}, {of_run[1]:+.1f}"
+                    NOTHING if of_run is None else f"{100 * of_run.accuracy:+.1f}, {of_run.think_tokens:+.1f}"
                     for of_run in (one.by_run if per_run else ())
                 ),
             )
         )
     note = "Paired by question; p of the exact sign test. Intervals cover the choice of questions, not that of seeds."
-    return f"### Differences\n\n{_markdown(head, lines)}\n{note}\n"
+    return f"### Differences\n\n{markdown_table([head, *lines])}\n\n{note}\n"
 
 
 def _csv(columns: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
@@ -153,14 +157,3 @@ def _csv(columns: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
     writer.writerow(columns)
     writer.writerows(lines)
     return stream.getvalue()
-
-
-def _markdown(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    rule = ["---"] * 2 + ["---:"] * (len(head) - 2)
-    table = [[_plain(cell) for cell in line] for line in (head, *lines)]
-    return "".join("| " + " | ".join(line) + " |\n" for line in (table[0], rule, *table[1:]))
-
-
-def _plain(cell: str) -> str:
-    """A cell that is one: pipes, tags and line ends in names are neutralised."""
-    return " ".join(cell.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").split())

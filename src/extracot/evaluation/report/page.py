@@ -22,7 +22,7 @@ from extracot.evaluation.report.sections.latency import latency_figure
 from extracot.evaluation.report.sections.learning import learning_section
 from extracot.evaluation.report.sections.provenance import provenance_section
 from extracot.evaluation.report.sections.stages import stages_section
-from extracot.evaluation.report.sections.tables import level_table, results_table
+from extracot.evaluation.report.sections.tables import level_table, results_table, samples_section
 from extracot.evaluation.report.sections.teacher_budgets import budgets_section
 from extracot.evaluation.report.sections.training import training_section
 from extracot.text.markup import NOTHING, Markup, document, element, join, text_element
@@ -84,6 +84,7 @@ def _data_set_section(
         headline(results),
         text_element("h2", "All arms"),
         results_table(results),
+        samples_section(results),
         text_element("h2", "Accuracy against tokens"),
         curve_figure(results),
         _comparison(results, data_set, labels),

@@ -6,11 +6,9 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from extracot.evaluation.config import ArmConfig, EvaluateConfig
 from extracot.evaluation.report.collect import read_stage_run
-from extracot.evaluation.report.comparison import RunScores, compare_arms, label_runs, rows_by_run, token_difference
+from extracot.evaluation.report.comparison import RunScores, compare_arms, label_runs, rows_by_run
 from extracot.evaluation.report.comparison_tables import differences_csv, differences_markdown, runs_csv, runs_markdown
 from extracot.evaluation.report.learning import band, learning_by_arm, smooth
 from extracot.evaluation.report.results import arrange_results
@@ -58,20 +56,8 @@ def test_every_row_is_compared_with_the_main_arm_asked_the_same_way(score: MakeS
     assert (base.row.key.arm, base.reference.key.mode) == ("base", "policy")
     # less: right on 3 of 4, so -0.25; tokens 35 against 20
     assert less.accuracy.difference == -0.25
-    assert less.think_tokens.difference == 15
+    assert (less.thinking.first_tokens, less.thinking.second_tokens) == (35, 20)
     assert less.by_run == [(0.0, 15.0), (-0.5, 15.0)]
-
-
-def test_the_interval_of_token_differences_is_that_of_their_mean(score: MakeScore) -> None:
-    first = [score("a", n_think_tokens=30), score("b", n_think_tokens=40)]
-    second = [score("a", n_think_tokens=20), score("b", n_think_tokens=20)]
-    found = token_difference(first, second)
-    # differences 10 and 20: mean 15, deviation sqrt(50), so 1.96 * sqrt(50 / 2) = 9.8 to either side
-    assert found.difference == 15
-    assert found.interval == pytest.approx((15 - 9.8, 15 + 9.8), abs=0.001)
-    assert token_difference(first[:1], second[:1]).interval is None
-    with pytest.raises(ValueError, match="share a question"):
-        token_difference(first, [score("z")])
 
 
 def test_files_have_every_run_and_every_difference(score: MakeScore) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from extracot.evaluation.metrics import Interval, RowMetrics
+from extracot.evaluation.metrics import Interval, PairedThinking, RowMetrics
 from extracot.evaluation.report.comparison import Difference, RowByRun
 from extracot.evaluation.report.results import Results
 from extracot.evaluation.report.sections.parts import (
@@ -26,17 +26,17 @@ def differences_section(results: Results, differences: Sequence[Difference], run
     headings = ["", "Acc@all, points", "p", "better / worse on", "think tokens", *(run_labels if several else ())]
     rows = []
     for one in differences:
-        paired, tokens = one.accuracy, one.think_tokens
+        paired, thinking = one.accuracy, one.thinking
         cells = [
             row_heading(results, one.row),
             cell(signed_points(paired.difference), _range(paired.interval, signed_points)),
             cell(_p_value(paired.p_value)),
             cell(f"{paired.n_first_better} / {paired.n_second_better}"),
-            cell(signed(tokens.difference), None if tokens.interval is None else _range(tokens.interval, signed)),
+            cell(signed(thinking.first_tokens - thinking.second_tokens), _times(thinking)),
         ]
         if several:
             cells += [
-                cell(None) if of_run is None else cell(signed_points(of_run[0]), signed(of_run[1]))
+                cell(None) if of_run is None else cell(signed_points(of_run.accuracy), signed(of_run.think_tokens))
                 for of_run in one.by_run
             ]
         is_clear = paired.interval.low > 0 or paired.interval.high < 0
@@ -88,6 +88,15 @@ def runs_section(results: Results, by_run: Sequence[RowByRun], run_labels: Seque
 
 def _range(interval: Interval, show: Callable[[float], str]) -> str:
     return f"{show(interval.low)} to {show(interval.high)}"
+
+
+def _times(thinking: PairedThinking) -> str | None:
+    """How many times as many tokens, with the interval."""
+    if thinking.ratio is None:
+        return None
+    if thinking.interval is None:
+        return f"× {thinking.ratio:.2f}"
+    return f"× {thinking.interval.low:.2f} – {thinking.interval.high:.2f}"
 
 
 def _p_value(p: float) -> str:

@@ -8,9 +8,10 @@ from extracot.evaluation.report.sections.parts import (
     row_heading,
     short_seconds,
     signed_points,
+    table,
     tinted_cell,
 )
-from extracot.evaluation.table import describe_mode, percent, percent_interval
+from extracot.evaluation.table import SAMPLES_LEGEND, describe_mode, percent, percent_interval, samples_table
 from extracot.text.markup import NOTHING, Markup, element, escape, join, text_element
 
 
@@ -55,8 +56,24 @@ def results_table(results: Results) -> Markup:
         "ActRatio: mean think tokens ÷ the base model's mean on the same questions. Control error: "
         "|ActRatio − target|. An unclosed think block counts in full."
     )
-    table = element("table", head, *bodies)
-    return join(element("div", table, class_="scroll", tabindex=0), text_element("p", note, class_="note"))
+    whole = element("table", head, *bodies)
+    return join(element("div", whole, class_="scroll", tabindex=0), text_element("p", note, class_="note"))
+
+
+def samples_section(results: Results) -> Markup:
+    """avg@n and pass@k of every row; nothing where no question has several samples."""
+    lines = samples_table([row.metrics for row in results.rows])
+    if not lines:
+        return NOTHING
+    rows = [
+        element("tr", row_heading(results, row), *[cell(text) for text in line[2:]])
+        for row, line in zip(results.rows, lines[1:], strict=True)
+    ]
+    return join(
+        text_element("h3", "Several samples"),
+        table(["", *lines[0][2:]], rows),
+        text_element("p", SAMPLES_LEGEND, class_="note"),
+    )
 
 
 def level_table(results: Results) -> Markup:
