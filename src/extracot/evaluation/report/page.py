@@ -84,7 +84,7 @@ def _data_set_section(
         headline(results),
         text_element("h2", "All arms"),
         results_table(results),
-        samples_section(results),
+        samples_section(results, len(labels)),
         text_element("h2", "Accuracy against tokens"),
         curve_figure(results),
         _comparison(results, data_set, labels),

@@ -46,7 +46,7 @@ def differences_section(results: Results, differences: Sequence[Difference], run
         f"Each row minus {', '.join(partners)}, asked the same way (the base model against its policy), on the same "
         f"questions. Small print: 95{PERCENT} intervals over questions, which do not cover the choice of seeds. p: "
         "exact sign test over the questions that differ; of many rows some are small by chance. Bold: the interval of "
-        "the accuracy excludes 0."
+        "the accuracy excludes 0. Below the think tokens: how many times as many, its interval."
     )
     if several:
         note += " The last columns are the runs one by one: points of accuracy, below them think tokens."

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from extracot.evaluation.report.filters import FilterCount, FilterReport
-from extracot.evaluation.report.sections.parts import cell, table
+from extracot.evaluation.report.sections.parts import cell, short_path, table
 from extracot.text.markup import NOTHING, Markup, element, escape, join, text_element
 
 
@@ -23,7 +23,7 @@ def filters_section(reports: Sequence[FilterReport]) -> Markup:
 
 
 def _one_run(report: FilterReport) -> Markup:
-    name = text_element("h4", report.run.path.name)
+    name = text_element("h4", short_path(report.run.path))
     kept = (
         NOTHING
         if report.n_traces is None

@@ -1,6 +1,7 @@
 """What several sections share: cells, legends, numbers for people."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from extracot.evaluation.report.results import Results, Row
 from extracot.evaluation.table import describe_mode, percent
@@ -60,6 +61,11 @@ def row_heading(results: Results, row: Row) -> Markup:
     """The first cell of a table row about a row of the results: colour and name."""
     swatch = element("span", class_=f"swatch {results.styles[row.key.arm]}")
     return element("th", swatch, escape(describe_row(row)), scope="row")
+
+
+def short_path(path: Path) -> str:
+    """The last two parts: a pipeline and its step."""
+    return "/".join(path.parts[-2:])
 
 
 def table(headings: Sequence[str], rows: Sequence[Markup], class_: str | None = None) -> Markup:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from extracot.evaluation.report.collect import StageRun
 from extracot.evaluation.report.filters import is_filter_count
-from extracot.evaluation.report.sections.parts import table
+from extracot.evaluation.report.sections.parts import short_path, table
 from extracot.evaluation.report.sections.provenance import pairs
 from extracot.text.durations import format_duration
 from extracot.text.markup import NOTHING, Markup, element, escape, join, text_element
@@ -20,7 +20,7 @@ def stages_section(runs: Sequence[StageRun]) -> Markup:
     rows = [
         element(
             "tr",
-            element("th", escape(run.manifest.stage), text_element("small", run.path.name), scope="row"),
+            element("th", escape(run.manifest.stage), text_element("small", short_path(run.path)), scope="row"),
             _pairs_cell({key: n for key, n in run.manifest.counts.items() if n and not is_filter_count(key)}),
             _pairs_cell(run.manifest.summary),
             text_element("td", format_duration(run.manifest.duration_s)),

@@ -1,10 +1,13 @@
 """All rows as a table, and their accuracy by difficulty."""
 
+from collections.abc import Sequence
+
 from extracot.evaluation.metrics import accuracy_by_level
 from extracot.evaluation.report.results import Results, Row
 from extracot.evaluation.report.sections.parts import (
     cell,
     describe_level,
+    describe_row,
     row_heading,
     short_seconds,
     signed_points,
@@ -42,15 +45,7 @@ def results_table(results: Results) -> Markup:
         label = element("th", swatch, escape(arm), colspan=len(headings), scope="rowgroup")
         named = [_table_row(row, style, text_element("th", describe_mode(row.key), scope="row")) for row in rows]
         bodies.append(element("tbody", element("tr", label, class_="arm"), *named))
-    counts = sorted({(row.metrics.n_problems, row.metrics.n_completions) for row in results.rows})
-    if len(counts) == 1:
-        samples = counts[0][1] // counts[0][0]
-        asked = f"{counts[0][0]} problems, {samples} sample{'s' if samples > 1 else ''} each."
-    else:
-        asked = "The rows were not asked equally often: " + ", ".join(
-            f"{row.key.arm} {describe_mode(row.key)} {row.metrics.n_problems}/{row.metrics.n_completions}"
-            for row in results.rows
-        )
+    asked = _describe_counts(results.rows)
     note = (
         f"{asked} Small print: 95 % intervals. Acc@all counts truncated and unparseable answers as wrong. "
         "ActRatio: mean think tokens ÷ the base model's mean on the same questions. Control error: "
@@ -60,7 +55,7 @@ def results_table(results: Results) -> Markup:
     return join(element("div", whole, class_="scroll", tabindex=0), text_element("p", note, class_="note"))
 
 
-def samples_section(results: Results) -> Markup:
+def samples_section(results: Results, n_runs: int) -> Markup:
     """avg@n and pass@k of every row; nothing where no question has several samples."""
     lines = samples_table([row.metrics for row in results.rows])
     if not lines:
@@ -69,10 +64,11 @@ def samples_section(results: Results) -> Markup:
         element("tr", row_heading(results, row), *[cell(text) for text in line[2:]])
         for row, line in zip(results.rows, lines[1:], strict=True)
     ]
+    pooled = " The samples are those of all runs, hence of as many models as were trained." if n_runs > 1 else ""
     return join(
         text_element("h3", "Several samples"),
         table(["", *lines[0][2:]], rows),
-        text_element("p", SAMPLES_LEGEND, class_="note"),
+        text_element("p", f"{SAMPLES_LEGEND}{pooled}", class_="note"),
     )
 
 
@@ -93,6 +89,20 @@ def level_table(results: Results) -> Markup:
         text_element("p", "Acc@all in % by difficulty level; darker is higher.", class_="note"),
         element("div", element("table", head, element("tbody", *body)), class_="scroll", tabindex=0),
     )
+
+
+def _describe_counts(rows: Sequence[Row]) -> str:
+    """How many questions and samples every row has; rows that differ from most are named."""
+    by_count: dict[tuple[int, int], list[str]] = {}
+    for row in rows:
+        by_count.setdefault((row.metrics.n_problems, row.metrics.n_completions), []).append(describe_row(row))
+    ordered = sorted(by_count.items(), key=lambda item: -len(item[1]))
+    words: list[str] = []
+    for (n_problems, n_completions), names in ordered:
+        samples, rest = divmod(n_completions, n_problems)
+        n = f"{n_completions} completions" if rest else f"{samples} sample{'s' if samples > 1 else ''} each"
+        words.append(f"{n_problems} problems, {n}" + (f" ({', '.join(names)})" if words else ""))
+    return "; ".join(words) + "."
 
 
 def _table_row(row: Row, style: str, heading: Markup) -> Markup:
