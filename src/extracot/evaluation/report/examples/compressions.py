@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from extracot.compressor.view.collect import ViewedTrace, collect_views, describe_outcome, describe_target
-from extracot.errors import ExtracotError
+from extracot.errors import DataError, MissingFileError
 from extracot.evaluation.report.collect import StageRun
 from extracot.evaluation.report.examples.gallery import Gallery, GalleryItem, GalleryRow, Shown
 from extracot.records.compression import Compression
@@ -21,13 +21,20 @@ def gather_compressions(runs: Sequence[StageRun]) -> Gallery | None:
     None without any run of `compress`.
     """
     views: list[ViewedTrace] = []
+    of_others: list[str] = []
     unread: list[str] = []
     for run in (run for run in runs if run.manifest.stage == "compress"):
         try:
             ids = [view.trace.id for view in views]
             found = collect_views(str(run.path), ids=ids, limit=MAX_TRACES)
-        except ExtracotError as error:
-            unread.append(f"{run.path}: {error}")
+        except MissingFileError as error:
+            unread.append(f"{run.path} ({error})")
+            continue
+        except DataError as error:
+            if not views:
+                unread.append(f"{run.path} ({error})")
+            else:
+                of_others.append(str(run.path))
             continue
         if not views:
             views = found
@@ -46,6 +53,8 @@ def gather_compressions(runs: Sequence[StageRun]) -> Gallery | None:
         f"Traces that the models learnt from, cut by the compressor; struck through is what it dropped. "
         f"The first {len(views)} traces of the run; extracot view shows any other."
     )
+    if of_others:
+        note += f" Runs that did not cut all of these traces are not shown: {', '.join(of_others)}."
     if unread:
         note += f" Not shown: {'; '.join(unread)}."
     return Gallery("What the compressor cut", note, rows, ["sample"], _items(views, keys), len(views))
