@@ -4,6 +4,8 @@
 so a question that says `<script>` is shown, never run.
 """
 
+import base64
+import hashlib
 import html
 import re
 from collections.abc import Mapping
@@ -17,9 +19,6 @@ NOTHING = Markup("")
 _VOID = frozenset({"meta", "br", "hr", "line", "rect", "circle", "path", "polyline", "polygon", "use", "input"})
 # C0 and C1 controls except tab and newline are not allowed in HTML; half a surrogate pair is not UTF-8.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
-"""Content security policy: whatever a text smuggles in, nothing runs and nothing is fetched."""
 
 Attribute = str | int | float | None
 
@@ -54,24 +53,38 @@ def text_element(tag: str, text: str, **named: Attribute) -> Markup:
     return element(tag, escape(text), attributes={_hyphenate(name): value for name, value in named.items()})
 
 
-def document(title: str, style: Markup, body: Markup) -> str:
-    """One self-contained document, light and dark: no script, no network.
+def document(title: str, style: Markup, body: Markup, script: str = "") -> str:
+    """One self-contained document, light and dark, that asks no network for anything.
+
+    Its content security policy lets nothing be fetched and nothing run but `script`, which it names by its digest:
+    whatever a text smuggles in stays text.
 
     Args:
         title: of the window.
         style: CSS rules; trusted.
         body: what it shows.
+        script: JavaScript that runs once the body is there; trusted; "" for none.
+
+    Raises:
+        ValueError: the script holds `</script` or `<!--`, which would end it early or change how it is read.
     """
+    if re.search(r"</script|<!--", script, re.IGNORECASE):
+        raise ValueError("a script inside a page may not hold </script or <!--; write it as <\\/script")
+    policy = "default-src 'none'; style-src 'unsafe-inline'"
+    if script:
+        digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
+        policy += f"; script-src 'sha256-{digest}'"
     head = element(
         "head",
         element("meta", charset="utf-8"),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("meta", attributes={"http-equiv": "Content-Security-Policy", "content": _POLICY}),
+        element("meta", attributes={"http-equiv": "Content-Security-Policy", "content": policy}),
         element("meta", name="color-scheme", content="light dark"),
         text_element("title", title),
         element("style", style),
     )
-    return "<!doctype html>\n" + element("html", head, element("body", body), lang="en") + "\n"
+    scripts = [element("script", Markup(script))] if script else []
+    return "<!doctype html>\n" + element("html", head, element("body", body, *scripts), lang="en") + "\n"
 
 
 def join(*parts: Markup) -> Markup:

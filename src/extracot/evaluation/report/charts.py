@@ -1,4 +1,4 @@
-"""The drawings of the report as inline SVG: accuracy against tokens, asked against realised, training curves.
+"""The drawings of the report as inline SVG: accuracy against tokens, and asked against realised.
 
 Each is drawn at the width it is asked for, since text in an SVG shrinks with the drawing: the page carries a
 wide and a narrow version and the style sheet shows the one that fits.
@@ -16,6 +16,7 @@ from extracot.evaluation.report.svg import (
     format_tick,
     line_boxes,
     place_label,
+    polyline,
     round_ticks,
 )
 from extracot.text.markup import Markup, element, text_element
@@ -43,34 +44,55 @@ class ChartSeries:
     """CSS class that colours it: base, main, or other-1 ... other-5."""
 
 
-def accuracy_curve(series: Sequence[ChartSeries], width: int, height: int, class_: str = "chart") -> Markup:
+def accuracy_curve(
+    series: Sequence[ChartSeries],
+    width: int,
+    height: int,
+    *,
+    starts_at_zero: bool = True,
+    reference: float | None = None,
+    class_: str = "chart",
+) -> Markup:
     """Accuracy (y, shares of one) against mean think tokens (x), with intervals as bars.
 
     The base model's accuracy runs across as a dashed line, so "above the line" reads as "better than base".
+
+    Args:
+        series: the arms.
+        width: in px.
+        height: in px.
+        starts_at_zero: whether the token axis begins at 0, or near the first point.
+        reference: the base model's accuracy, where it is not among the series.
+        class_: of the drawing.
     """
     points = [point for one in series for point in one.points]
     top = max([point.interval.high if point.interval else point.y for point in points], default=1.0)
     bottom = min([point.interval.low if point.interval else point.y for point in points], default=0.0)
     area = _plot_area(width, height)
-    y_low, y_high = _padded_share_range(bottom, top)
-    x_scale = Scale(0.0, 1.06 * max([point.x for point in points], default=1.0), area.left, area.right)
+    y_low, y_high = _padded_share_range(bottom, top, least=0.1 if starts_at_zero else 0.03)
+    last = max([point.x for point in points], default=1.0)
+    first = min([point.x for point in points], default=0.0)
+    margin = 0.1 * (last - first) or 0.1 * last
+    x_low, x_high = (0.0, 1.06 * last) if starts_at_zero else (max(0.0, first - margin), last + margin)
+    x_scale = Scale(x_low, x_high, area.left, area.right)
     y_scale = Scale(y_low, y_high, area.bottom, area.top)
     y_ticks = [(value, f"{100 * value:.0f}") for value in round_ticks(y_low, y_high, 5)]
     n_x_ticks = max(4, width // 110)
-    x_ticks = [(value, format_tick(value)) for value in round_ticks(0.0, x_scale.data_high, n_x_ticks)]
+    x_ticks = [(value, format_tick(value)) for value in round_ticks(x_low, x_high, n_x_ticks)]
     parts = [
         axes(x_scale, y_scale, x_ticks, y_ticks),
         _axis_titles(area, "mean think tokens per question", "Acc@all, %", height),
     ]
-    for one in series:
-        if one.style == "base" and one.points:
-            y = y_scale(one.points[0].y)
-            parts.append(element("line", class_="reference", x1=area.left, x2=area.right, y1=y, y2=y))
+    if reference is None:
+        reference = next((one.points[0].y for one in series if one.style == "base" and one.points), None)
+    if reference is not None and y_low <= reference <= y_high:
+        y = y_scale(reference)
+        parts.append(element("line", class_="reference", x1=area.left, x2=area.right, y1=y, y2=y))
     # Lines first, then bars, then dots: the dots of one arm stay readable on the line of another.
     for one in series:
         line = sorted((point.x, point.y) for point in one.points if not point.is_policy)
         if len(line) > 1:
-            parts.append(_polyline([(x_scale(x), y_scale(y)) for x, y in line], f"curve {one.style}"))
+            parts.append(polyline([(x_scale(x), y_scale(y)) for x, y in line], f"curve {one.style}"))
     for one in series:
         parts.extend(_interval_bar(point, x_scale, y_scale, one.style) for point in one.points)
     parts.extend(_dots_and_labels(series, x_scale, y_scale, area))
@@ -92,34 +114,10 @@ def control_chart(series: Sequence[ChartSeries], width: int, height: int) -> Mar
     ]
     for one in sorted(series, key=lambda one: one.style == "main"):  # the main arm on top
         line = sorted((point.x, point.y) for point in one.points)
-        parts.append(_polyline([(x_scale(x), y_scale(y)) for x, y in line], f"curve {one.style}"))
+        parts.append(polyline([(x_scale(x), y_scale(y)) for x, y in line], f"curve {one.style}"))
         parts.extend(_interval_bar(point, x_scale, y_scale, one.style) for point in one.points)
     parts.extend(_dots_and_labels(series, x_scale, y_scale, area))
     return figure_svg(width, height, "Realised ratio against target ratio", *parts)
-
-
-def training_curve(
-    name: str, points: Sequence[tuple[float, float]], width: int = 320, height: int = 150
-) -> Markup:
-    """One metric over the steps of a training run: (step, value), steps ascending, at least one point."""
-    area = Box(46.0, 10.0, width - 10.0, height - 28.0)
-    steps, values = [step for step, _ in points], [value for _, value in points]
-    low, high = min(values), max(values)
-    margin = 0.06 * (high - low) or abs(high) * 0.1 or 1.0
-    x_scale = Scale(steps[0], steps[-1], area.left, area.right)
-    y_scale = Scale(low - margin, high + margin, area.bottom, area.top)
-    x_ticks = [(value, format_tick(value)) for value in round_ticks(steps[0], steps[-1], 4)]
-    y_ticks = [(value, format_tick(value)) for value in round_ticks(low - margin, high + margin, 3)]
-    pixels = [(x_scale(step), y_scale(value)) for step, value in points]
-    last_x, last_y = pixels[-1]
-    return figure_svg(
-        width,
-        height,
-        f"{name} over training steps",
-        axes(x_scale, y_scale, x_ticks, y_ticks),
-        _polyline(pixels, "curve main"),
-        element("circle", class_="dot main", cx=last_x, cy=last_y, r=3),
-    )
 
 
 def _plot_area(width: int, height: int) -> Box:
@@ -127,13 +125,13 @@ def _plot_area(width: int, height: int) -> Box:
     return Box(36.0, 30.0, width - 14.0, height - 46.0)
 
 
-def _padded_share_range(low: float, high: float) -> tuple[float, float]:
-    """Axis limits for shares of one: some air around the data, inside [0, 1], at least 0.1 apart."""
-    margin = max(0.02, 0.08 * (high - low))
+def _padded_share_range(low: float, high: float, least: float) -> tuple[float, float]:
+    """Axis limits for shares of one: some air around the data, inside [0, 1], at least `least` apart."""
+    margin = max(0.2 * least, 0.08 * (high - low))
     padded_low, padded_high = max(0.0, low - margin), min(1.0, high + margin)
-    if padded_high - padded_low < 0.1:
-        padded_low = max(0.0, padded_high - 0.1)
-        padded_high = padded_low + 0.1
+    if padded_high - padded_low < least:
+        padded_low = max(0.0, padded_high - least)
+        padded_high = padded_low + least
     return padded_low, padded_high
 
 
@@ -144,10 +142,6 @@ def _axis_titles(area: Box, x_title: str, y_title: str, height: int) -> Markup:
         text_element("text", x_title, class_="axis-title", x=middle, y=height - 8, text_anchor="middle"),
         text_element("text", y_title, class_="axis-title", x=0, y=12, text_anchor="start"),
     )
-
-
-def _polyline(pixels: Sequence[tuple[float, float]], class_: str) -> Markup:
-    return element("polyline", class_=class_, points=" ".join(f"{x:.1f},{y:.1f}" for x, y in pixels))
 
 
 def _interval_bar(point: ChartPoint, x_scale: Scale, y_scale: Scale, style: str) -> Markup:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from extracot.errors import DataError, MissingFileError
 from extracot.evaluation.config import EvaluateConfig
+from extracot.evaluation.report.comparison import RunScores, label_runs
 from extracot.io.config import load_config
 from extracot.io.jsonl import read_jsonl, read_records
 from extracot.io.manifest import Manifest, read_manifest
@@ -15,8 +16,11 @@ from extracot.records.score import Score
 SCORES_FILE = "scores.jsonl"
 """Name of an evaluation's records."""
 
-_MAX_CURVE_POINTS = 400
-"""A training curve longer than this is thinned; a screen shows no more."""
+_MAX_CURVE_POINTS = 200
+"""A training curve longer than this is thinned; the small charts of the page show no more."""
+
+_PASSED_OVER = frozenset({"report", "pipeline"})
+"""Stages whose runs are not shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +49,13 @@ class DataSet:
     """All evaluations on the same problems, merged."""
 
     scores: list[Score]
+    """Of all runs, samples numbered through."""
     config: EvaluateConfig
     """Of the first of the runs."""
+    runs: list[RunScores]
+    """The runs apart, samples numbered as each of them did."""
+    samples: list[str]
+    """A name for each sample number of `scores`: its run, where there are several, and its number there."""
 
     @property
     def name(self) -> str:
@@ -88,24 +97,25 @@ def read_stage_run(folder: Path) -> StageRun:
     )
 
 
-def read_pipeline(folder: str | Path) -> list[StageRun]:
-    """Every finished run below a folder, in the order in which they started.
+def read_pipelines(folders: Sequence[str | Path]) -> list[StageRun]:
+    """Every finished run in or below the folders once, in the order in which they started.
 
-    Manifests of checkpoints are passed over: they belong to the run that saved them.
+    Manifests of checkpoints are passed over, since they belong to the run that saved them; so are reports and
+    pipelines, since no number comes from them.
 
     Raises:
         MissingFileError: no such folder.
         DataError: a manifest that cannot be read.
     """
-    root = Path(folder)
-    if not root.is_dir():
-        raise MissingFileError(f"pipeline folder {root} does not exist")
-    folders = [
-        path.parent
-        for path in root.rglob("manifest.json")
-        if "checkpoints" not in path.relative_to(root).parts and (path.parent / "config.json").is_file()
-    ]
-    runs = [read_stage_run(path) for path in folders]
+    found: dict[Path, StageRun] = {}
+    for root in map(Path, folders):
+        if not root.is_dir():
+            raise MissingFileError(f"pipeline folder {root} does not exist")
+        for path in root.rglob("manifest.json"):
+            is_run = (path.parent / "config.json").is_file()
+            if is_run and "checkpoints" not in path.relative_to(root).parts:
+                found.setdefault(path.parent.resolve(), read_stage_run(path.parent))
+    runs = [run for run in found.values() if run.manifest.stage not in _PASSED_OVER]
     return sorted(runs, key=lambda run: (run.manifest.started_utc, str(run.path)))
 
 
@@ -114,17 +124,29 @@ def merge_data_sets(runs: Sequence[EvaluationRun]) -> list[DataSet]:
 
     Metrics treat samples of one question as dependent, so a greedy run given twice adds no false certainty.
     """
-    merged: dict[str, DataSet] = {}
+    by_problems: dict[str, list[EvaluationRun]] = {}
     for run in runs:
-        known = merged.get(run.config.problems)
-        if known is None:
-            merged[run.config.problems] = DataSet(list(run.scores), run.config)
+        by_problems.setdefault(run.config.problems, []).append(run)
+    return [_merge(group) for group in by_problems.values()]
+
+
+def _merge(runs: Sequence[EvaluationRun]) -> DataSet:
+    labels = label_runs([run.run.path for run in runs])
+    scores: list[Score] = []
+    samples: list[str] = []
+    for label, run in zip(labels, runs, strict=True):
+        first_free = len(samples)
+        scores.extend(
+            score.model_copy(update={"sample": score.sample + first_free}) if first_free else score
+            for score in run.scores
+        )
+        n_samples = 1 + max(score.sample for score in run.scores)
+        if len(runs) == 1:
+            samples += [f"sample {number + 1}" for number in range(n_samples)]
         else:
-            first_free = 1 + max(score.sample for score in known.scores)
-            known.scores.extend(
-                score.model_copy(update={"sample": score.sample + first_free}) for score in run.scores
-            )
-    return list(merged.values())
+            samples += [label if n_samples == 1 else f"{label}, sample {number + 1}" for number in range(n_samples)]
+    named = [RunScores(label, run.scores) for label, run in zip(labels, runs, strict=True)]
+    return DataSet(scores, runs[0].config, named, samples)
 
 
 def _read_curves(path: Path) -> dict[str, list[tuple[float, float]]]:

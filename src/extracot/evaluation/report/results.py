@@ -1,6 +1,5 @@
 """One data set's scores, arranged for showing: rows, distances to the base model, and who is drawn how."""
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,7 +18,8 @@ from extracot.evaluation.metrics import (
 )
 from extracot.records.score import Score
 
-N_OTHER_STYLES = 5
+N_OTHER_STYLES = 9
+"""Colours that there are beside those of the base model and of the main arm; further arms share them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Results:
     headline: Row | None
     """The main arm's policy row."""
     styles: Mapping[str, str]
-    """CSS class of each arm: base, main, other-1 ... other-5."""
+    """CSS class of each arm: base, main, other-1 ... other-9."""
 
     def rows_of(self, arm: str) -> list[Row]:
         return [row for row in self.rows if row.key.arm == arm]
@@ -117,20 +117,6 @@ def compare_curves(results: Results) -> list[CurveComparison]:
     ]
 
 
-def pick_examples(scores: Iterable[Score], n: int) -> list[str]:
-    """Up to n problem ids, levels in turn from the easiest, within a level by a hash: nobody's favourites."""
-    by_level: dict[int, dict[str, None]] = {}
-    for score in scores:
-        by_level.setdefault(-1 if score.level is None else score.level, {})[score.problem_id] = None
-    queues = [sorted(by_level[level], key=_hash) for level in sorted(by_level)]
-    picked: list[str] = []
-    while len(picked) < n and any(queues):
-        for queue in queues:
-            if queue and len(picked) < n:
-                picked.append(queue.pop(0))
-    return picked
-
-
 def _mode_order(key: RowKey) -> tuple[int, float]:
     return ({"base": 0, "fixed": 1, "policy": 2}[key.mode], key.target_ratio or 0.0)
 
@@ -147,7 +133,3 @@ def _styles(arms: Sequence[str], main_arm: str | None) -> dict[str, str]:
             styles[arm] = f"other-{n_others % N_OTHER_STYLES + 1}"
             n_others += 1
     return styles
-
-
-def _hash(problem_id: str) -> str:
-    return hashlib.sha256(problem_id.encode()).hexdigest()

@@ -88,13 +88,14 @@ def format_tick(value: float) -> str:
 def place_label(x: float, y: float, text: str, gap: float, area: Box, taken: list[Box]) -> Label | None:
     """Find room for a point's label beside the point (x, y), inside `area` and off everything `taken`.
 
-    Tries eight places, those that a rising curve leaves free first; the box that is used is added to `taken`.
-    None when all are blocked: a missing label is better than two unreadable ones.
+    Tries eight places, those that a rising curve leaves free first, then lines further above and below at either side;
+    the box that is used is added to `taken`. None when all are blocked: a missing label is better than two unreadable
+    ones.
     """
     width = CHARACTER_WIDTH * len(text)
     half_line = LINE_HEIGHT / 2
     corner_x, corner_y = gap * 0.8, gap * 0.5 + half_line
-    candidates = (
+    nearest = (
         (x - corner_x, y - corner_y, "end"),
         (x + corner_x, y + corner_y, "start"),
         (x, y - gap - half_line, "middle"),
@@ -104,7 +105,13 @@ def place_label(x: float, y: float, text: str, gap: float, area: Box, taken: lis
         (x + gap + 2, y, "start"),
         (x - gap - 2, y, "end"),
     )
-    for label_x, middle_y, anchor in candidates:
+    further = [
+        (x + side * corner_x, y + direction * (corner_y + n_lines * LINE_HEIGHT), anchor)
+        for n_lines in (1, 2, 3)
+        for direction in (1, -1)
+        for side, anchor in ((1, "start"), (-1, "end"))
+    ]
+    for label_x, middle_y, anchor in (*nearest, *further):
         left = label_x - {"start": 0.0, "middle": width / 2, "end": width}[anchor]
         box = Box(left, middle_y - half_line, left + width, middle_y + half_line)
         if box.is_inside(area) and not any(box.overlaps(other) for other in taken):
@@ -144,6 +151,11 @@ def axes(
         parts.append(text_element("text", text, class_="tick", x=x, y=bottom + 18, text_anchor="middle"))
     parts.append(element("line", class_="axis", x1=left, x2=right, y1=bottom, y2=bottom))
     return element("g", *parts)
+
+
+def polyline(pixels: Sequence[tuple[float, float]], class_: str) -> Markup:
+    """A line through points in pixels."""
+    return element("polyline", class_=class_, points=" ".join(f"{x:.1f},{y:.1f}" for x, y in pixels))
 
 
 def figure_svg(width: int, height: int, title: str, *parts: Markup, class_: str = "chart") -> Markup:

@@ -37,7 +37,8 @@ def control_figure(results: Results) -> Markup:
             if quality.is_monotone
             else "asking for more does not always use more"
         )
-        remarks.append(text_element("li", f"{arm}: mean control error {quality.mean_error:.3f}; {order}"))
+        remark = f"{arm}: mean control error {quality.mean_error:.3f}"
+        remarks.append(text_element("li", f"{remark}; {order}" if len(by_target) > 1 else remark))
     if not series:
         return NOTHING
     return element(

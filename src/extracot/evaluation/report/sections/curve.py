@@ -1,5 +1,7 @@
 """Accuracy against tokens, and the arms at equal cost."""
 
+from collections.abc import Sequence
+
 from extracot.evaluation.report.charts import ChartPoint, ChartSeries, accuracy_curve
 from extracot.evaluation.report.results import Results, Row, compare_curves
 from extracot.evaluation.report.sections.parts import NARROW, WIDE, cell, legend
@@ -8,38 +10,53 @@ from extracot.text.markup import NOTHING, Markup, element, escape, join, text_el
 
 
 def curve_figure(results: Results) -> Markup:
-    """The accuracy-against-tokens curve, with the comparison at equal cost below it."""
+    """The accuracy-against-tokens curve, the policies closer where there are several, and the arms at equal cost."""
+    policies = [row for row in results.rows if row.key.mode == "policy"]
+    several = len(policies) > 1
     series = [
-        ChartSeries(arm, [_curve_point(row) for row in results.rows_of(arm)], style)
+        ChartSeries(arm, [_curve_point(row, several) for row in results.rows_of(arm)], style)
         for arm, style in results.styles.items()
     ]
     caption = (
         "Up and to the left is better. Lines join the fixed ratios of one arm, labelled with the ratio asked "
-        "for; the large dot is the policy; the dashed line is the base model's accuracy; bars are intervals."
+        "for; large dots are policies; the dashed line is the base model's accuracy; bars are intervals."
     )
-    return join(
-        element(
-            "figure",
-            legend(results.styles),
-            accuracy_curve(series, WIDE, 460, "chart wide"),
-            accuracy_curve(series, NARROW, 360, "chart narrow"),
-            text_element("figcaption", caption),
-        ),
-        _curve_comparison(results),
+    figure = element(
+        "figure",
+        legend(results.styles),
+        accuracy_curve(series, WIDE, 460, class_="chart wide"),
+        accuracy_curve(series, NARROW, 360, class_="chart narrow"),
+        text_element("figcaption", caption),
     )
+    return join(figure, _closer(results, series) if several else NOTHING, _curve_comparison(results))
 
 
-def _curve_point(row: Row) -> ChartPoint:
+def _closer(results: Results, series: Sequence[ChartSeries]) -> Markup:
+    """The policies alone, on axes of their own."""
+    alone = [
+        ChartSeries(one.name, [point for point in one.points if point.is_policy], one.style) for one in series
+    ]
+    alone = [one for one in alone if one.points]
+    reference = None if results.base is None else results.base.metrics.accuracy
+    charts = [
+        accuracy_curve(alone, width, 340, starts_at_zero=False, reference=reference, class_=f"chart {class_}")
+        for width, class_ in ((WIDE, "wide"), (NARROW, "narrow"))
+    ]
+    caption = "The policies alone, closer: neither axis starts at zero."
+    return element("figure", *charts, text_element("figcaption", caption))
+
+
+def _curve_point(row: Row, names_arm: bool) -> ChartPoint:
     metrics, mode = row.metrics, describe_mode(row.key)
     where = f"{percent(metrics.accuracy)} % at {metrics.mean_think_tokens:.0f} think tokens"
-    hover = f"{row.key.arm}, {mode}: {where}"
+    is_policy = row.key.mode == "policy"
     return ChartPoint(
         metrics.mean_think_tokens,
         metrics.accuracy,
         metrics.accuracy_interval,
-        mode,
-        hover,
-        is_policy=row.key.mode == "policy",
+        row.key.arm if is_policy and names_arm else mode,
+        f"{row.key.arm}, {mode}: {where}",
+        is_policy=is_policy,
     )
 
 

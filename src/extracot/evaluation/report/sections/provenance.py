@@ -9,7 +9,7 @@ from extracot.text.markup import NOTHING, Markup, element, join, text_element
 
 def provenance_section(runs: Sequence[StageRun]) -> Markup:
     """Where every number comes from: commits, versions, seeds, digests of configs, inputs and outputs."""
-    parts = [text_element("h2", "Provenance")]
+    parts = [text_element("h2", "Provenance", id="provenance")]
     for run in runs:
         manifest = run.manifest
         commit = "not run from a checkout" if manifest.commit is None else manifest.commit[:12]

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from extracot.evaluation.report.collect import StageRun
-from extracot.evaluation.report.sections.choices import stacked_bars
+from extracot.evaluation.report.sections.choices import ratio_key, stacked_bars
 from extracot.evaluation.report.sections.parts import describe_level
 from extracot.records.budget import TeacherBudget
 from extracot.text.markup import NOTHING, Markup, element, join, text_element
@@ -22,13 +22,19 @@ def budgets_section(runs: Sequence[StageRun]) -> Markup:
             (describe_level(level), _count_budgets([one for one in budgets if one.level == level]))
             for level in levels
         ]
+    ratios = sorted(ratio for ratio in rows[0][1] if ratio is not None)
     caption = (
         "Teacher budget of each training problem: the smallest ratio from which on the fine-tuned model "
         "solves it reliably. The policy is trained towards these."
     )
     return join(
         text_element("h3", "Teacher budgets"),
-        element("figure", stacked_bars(rows, {}, "unsolved"), text_element("figcaption", caption)),
+        element(
+            "figure",
+            ratio_key(ratios, "unsolved" if None in rows[0][1] else None),
+            stacked_bars(rows, ratios, {}, "unsolved"),
+            text_element("figcaption", caption),
+        ),
     )
 
 

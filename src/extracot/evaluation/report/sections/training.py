@@ -1,38 +1,50 @@
-"""The metrics of every run that logged some, as small curves."""
+"""The metrics of every run that logged some, as small curves behind a fold."""
 
 from collections.abc import Sequence
 
-from extracot.evaluation.report.charts import training_curve
 from extracot.evaluation.report.collect import StageRun
-from extracot.text.markup import Markup, element, join, text_element
+from extracot.evaluation.report.line_charts import training_curve
+from extracot.text.markup import NOTHING, Markup, element, join, text_element
 
-_CURVE_ORDER = ("reward", "accuracy", "correct", "think", "ratio", "entropy", "loss", "kl", "share")
+_CURVE_ORDER = ("reward/total", "accuracy", "think", "entropy", "share", "loss", "reward", "ratio", "kl")
 """Curves whose name holds one of these words come first, in this order."""
 
-_MAX_CURVES = 9
-"""Curves of a run that are shown at once; the rest waits behind a fold."""
+_MAX_CURVES = 12
+"""Curves that are shown of a run; the page names the others."""
+
 
 def training_section(runs: Sequence[StageRun]) -> Markup:
     """Small curves of every run that logged metrics; nothing when none did."""
-    parts = []
-    for run in runs:
-        names = sorted((name for name, points in run.curves.items() if len(points) > 1), key=_curve_rank)
-        if not names:
-            continue
-        parts.append(text_element("h3", f"Training: {run.manifest.stage}"))
-        parts.append(_multiples(run, names[:_MAX_CURVES]))
-        if names[_MAX_CURVES:]:
-            summary = text_element("summary", f"{len(names) - _MAX_CURVES} more curves")
-            parts.append(element("details", summary, _multiples(run, names[_MAX_CURVES:])))
-    return join(*parts)
+    folds = [_fold(run) for run in runs if any(len(points) > 1 for points in run.curves.values())]
+    if not folds:
+        return NOTHING
+    note = "As logged, one line a run; long curves are thinned to means of neighbours."
+    return join(text_element("h3", "Training curves"), text_element("p", note, class_="note"), *folds)
 
 
-def _multiples(run: StageRun, names: Sequence[str]) -> Markup:
+def _fold(run: StageRun) -> Markup:
+    moving = {name: points for name, points in run.curves.items() if len({value for _, value in points}) > 1}
+    names = sorted(moving, key=_curve_rank)
+    shown, named = names[:_MAX_CURVES], names[_MAX_CURVES:]
     figures = [
-        element("figure", text_element("figcaption", name), training_curve(name, run.curves[name]))
-        for name in names
+        element("figure", text_element("figcaption", name), training_curve(name, moving[name])) for name in shown
     ]
-    return element("div", *figures, class_="multiples")
+    n_still = len(run.curves) - len(moving)
+    rest = []
+    if named:
+        rest.append(f"Not drawn, but in its metrics.jsonl: {', '.join(named)}.")
+    if n_still:
+        rest.append(f"{n_still} more never changed.")
+    return element(
+        "details",
+        element(
+            "summary",
+            text_element("span", run.manifest.stage, class_="brief"),
+            text_element("span", str(run.path), class_="facts"),
+        ),
+        element("div", *figures, class_="multiples"),
+        text_element("p", " ".join(rest), class_="note") if rest else NOTHING,
+    )
 
 
 def _curve_rank(name: str) -> tuple[int, str]:

@@ -1,5 +1,7 @@
 """The report: self-contained, complete, and harmless whatever a question says."""
 
+import base64
+import hashlib
 import re
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -8,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from extracot.errors import DataError, MissingFileError
-from extracot.evaluation.report.collect import merge_data_sets, read_evaluation, read_pipeline
+from extracot.evaluation.report.collect import merge_data_sets, read_evaluation, read_pipelines
 from extracot.evaluation.report.config import ReportConfig
-from extracot.evaluation.report.results import arrange_results, compare_curves, pick_examples
+from extracot.evaluation.report.results import arrange_results, compare_curves
 from extracot.evaluation.report.run import run
 from extracot.evaluation.report.svg import Box, Scale, format_tick, place_label, round_ticks
 from extracot.io.run_directory import RunDirectory
@@ -21,10 +23,10 @@ MakeScore = Callable[..., Score]
 HOSTILE = "</pre></details><script>alert(1)</script><img src=x onerror=alert(2)>\x00\u202e\"' & <b>bold</b>"
 
 
-def build(folder: Path, *evaluations: Path, pipeline: Path | None = None, examples: int = 6) -> str:
+def build(folder: Path, *evaluations: Path, pipeline: Path | None = None, examples: int | None = None) -> str:
     config = ReportConfig(
         evaluations=tuple(map(str, evaluations)),
-        pipeline=None if pipeline is None else str(pipeline),
+        pipeline=() if pipeline is None else (str(pipeline),),
         title="A report",
         examples=examples,
     )
@@ -36,7 +38,7 @@ def build(folder: Path, *evaluations: Path, pipeline: Path | None = None, exampl
 class Tags(HTMLParser):
     """Collects start tags with attributes, and whether every element is closed."""
 
-    VOID = frozenset({"meta", "br", "hr"})
+    VOID = frozenset({"meta", "br", "hr", "input"})
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -71,28 +73,37 @@ def test_the_page_has_every_section_and_its_tags_balance(
         "What budget does the policy choose?",
         "Does it keep to the budget?",
         "Accuracy by difficulty",
-        "Side by side",
+        "Difference from extra-cot",
+        "Latency",
+        "Examples",
+        "Learning",
         "How it was made",
         "Teacher budgets",
-        "Training: chrpo",
+        "Training curves",
         "Provenance",
     ):
         assert f">{heading}</h" in page, heading
-    assert sum(tag == "svg" for tag, _ in tags.seen) == 3 + 3  # curve twice, control, three training curves
+    # the curve twice, control, two learning curves (no accuracy is logged), three training curves
+    assert sum(tag == "svg" for tag, _ in tags.seen) == 3 + 2 + 3
 
 
-def test_the_page_needs_no_network_and_runs_no_script(
+def test_the_page_needs_no_network_and_runs_its_own_script_alone(
     tmp_path: Path, evaluation: Path, pipeline: Path
 ) -> None:
     page = build(tmp_path / "report", evaluation, pipeline=pipeline)
-    assert not re.search(r"https?:|//[a-z]|url\(|@import", page)
-    for tag, attributes in Tags(page).seen:
-        assert tag not in {"script", "link", "iframe", "img", "object", "base"}
+    without_data = re.sub(r'<script id="[^>]*>[^<]*</script>|\n\s*//.*', "", page)
+    assert not re.search(r"https?:|//[a-z]|url\(|@import", without_data)
+    seen = Tags(page).seen
+    for tag, attributes in seen:
+        assert tag not in {"link", "iframe", "img", "object", "base"}
         assert not {"src", "href"} & set(attributes)
         assert not any(name.startswith("on") for name in attributes)
-    policies = [attributes.get("content") or "" for tag, attributes in Tags(page).seen if tag == "meta"]
-    assert any(policy.startswith("default-src 'none'") for policy in policies)
-    assert "prefers-color-scheme: dark" in page
+    scripts = [attributes for tag, attributes in seen if tag == "script" and "type" not in attributes]
+    assert len(scripts) == 1
+    policies = [attributes.get("content") or "" for tag, attributes in seen if tag == "meta"]
+    code = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)[0]
+    digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
+    assert f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'" in policies
 
 
 def test_hostile_text_is_shown_and_never_run(
@@ -109,7 +120,8 @@ def test_hostile_text_is_shown_and_never_run(
     page = build(tmp_path / "report", folder)
     tags = Tags(page)
     assert tags.open == []
-    assert {"script", "img", "b", "i"}.isdisjoint(tag for tag, _ in tags.seen)
+    assert {"img", "b", "i"}.isdisjoint(tag for tag, _ in tags.seen)
+    assert sum(tag == "script" for tag, _ in tags.seen) == 2  # ours and its data
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     assert "\x00" not in page
 
@@ -122,7 +134,10 @@ def test_the_same_numbers_go_to_markdown_csv_and_stdout(
     csv_lines = (tmp_path / "report" / "table.csv").read_text().splitlines()
     n_rows = 1 + 6 + 1 + 6 + 6  # base; ours with policy; two controls
     assert len(csv_lines) == 1 + n_rows
-    assert markdown.count("\n| ") == n_rows + 2
+    n_differences = 1 + 6 + 6  # from ours: the base model, and both controls at every ratio
+    assert markdown.count("\n| ") == n_rows + 2 + n_differences + 2
+    assert (tmp_path / "report" / "by_run.csv").read_text().count("\n") == 1 + n_rows
+    assert (tmp_path / "report" / "differences.csv").read_text().count("\n") == 1 + n_differences
     assert "head/tail truncation" in capsys.readouterr().out
 
 
@@ -154,11 +169,11 @@ def test_an_unfinished_run_and_a_run_of_another_stage_are_refused(tmp_path: Path
     with pytest.raises(DataError, match="run of 'compress'"):
         read_evaluation(pipeline / "01-compress")
     with pytest.raises(MissingFileError, match="does not exist"):
-        read_pipeline(tmp_path / "nowhere")
+        read_pipelines([tmp_path / "nowhere"])
 
 
 def test_the_pipeline_is_read_in_the_order_it_ran(pipeline: Path) -> None:
-    runs = read_pipeline(pipeline)
+    runs = read_pipelines([pipeline])
     assert [one.manifest.stage for one in runs] == ["compress", "teacher-budgets", "chrpo"]
     assert len(runs[1].budgets) == 100
     assert set(runs[2].curves) == {
@@ -168,10 +183,22 @@ def test_the_pipeline_is_read_in_the_order_it_ran(pipeline: Path) -> None:
     }  # loss was always null
 
 
+def test_folders_that_overlap_give_every_run_once(pipeline: Path) -> None:
+    assert len(read_pipelines([pipeline, pipeline / "03-chrpo"])) == 3
+    assert [run.manifest.stage for run in read_pipelines([pipeline / "03-chrpo"])] == ["chrpo"]
+
+
+def test_one_pipeline_may_be_given_without_a_list() -> None:
+    settings = {"evaluations": ["e"]}
+    assert ReportConfig.model_validate({**settings, "pipeline": "runs"}).pipeline == ("runs",)
+    assert ReportConfig.model_validate({**settings, "pipeline": None}).pipeline == ()
+    assert ReportConfig.model_validate({**settings, "pipeline": ["a", "b"]}).input_paths() == ["e", "a", "b"]
+
+
 def test_a_repeated_step_counts_once(tmp_path: Path, pipeline: Path) -> None:
     metrics = pipeline / "03-chrpo" / "metrics.jsonl"
     metrics.write_text('{"step": 1, "loss": 5}\n{"step": 2, "loss": 4}\n{"step": 2, "loss": 3}\n')
-    assert read_pipeline(pipeline)[2].curves == {"loss": [(1.0, 5.0), (2.0, 3.0)]}
+    assert read_pipelines([pipeline])[2].curves == {"loss": [(1.0, 5.0), (2.0, 3.0)]}
 
 
 def test_runs_on_the_same_problems_are_merged_as_samples(
@@ -183,6 +210,8 @@ def test_runs_on_the_same_problems_are_merged_as_samples(
     data_sets = merge_data_sets([read_evaluation(path) for path in (first, second, other)])
     assert [data_set.name for data_set in data_sets] == ["toy:heldout:300:seed=7", "other.jsonl"]
     assert [one.sample for one in data_sets[0].scores] == [0, 1, 2]
+    assert data_sets[0].samples == ["a, sample 1", "a, sample 2", "b"]
+    assert [len(run.scores) for run in data_sets[0].runs] == [2, 1]
 
 
 def test_rows_are_ordered_base_ratios_policy(score: MakeScore) -> None:
@@ -203,14 +232,6 @@ def test_rows_are_ordered_base_ratios_policy(score: MakeScore) -> None:
     ]
     assert results.styles == {"base": "base", "ours": "main", "cut": "other-1"}
     assert [one.arm for one in compare_curves(results)] == ["ours"]  # one point is no curve
-
-
-def test_examples_take_the_levels_in_turn(score: MakeScore) -> None:
-    scores = [score(f"p-{level}-{n}", level=level) for level in (2, 1) for n in range(5)]
-    picked = pick_examples(scores, 4)
-    assert [name[2] for name in picked] == ["1", "2", "1", "2"]
-    assert picked == pick_examples(list(reversed(scores)), 4)
-    assert len(pick_examples(scores, 99)) == 10
 
 
 def test_ticks_are_round_and_inside() -> None:
