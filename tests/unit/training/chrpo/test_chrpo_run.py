@@ -193,6 +193,37 @@ def test_a_model_without_control_tokens_is_refused(tiny_model_dir: Path, budgets
         train(config(tiny_model_dir, budgets), tmp_path / "run")
 
 
+def test_budgets_at_ratios_that_the_model_does_not_have_are_refused(
+    prepared_model_dir: Path, budgets: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "budgets.jsonl"
+    other.write_text(budgets.read_text().replace('"0.50":', '"0.60":'))
+    with pytest.raises(DataError, match=r"problem p2 was measured at 0.60, .* its ratios are 0.20, 0.50, 1.00"):
+        train(config(prepared_model_dir, other), tmp_path / "run")
+
+
+def test_a_plan_reads_the_budgets_and_refuses_what_the_run_would(
+    prepared_model_dir: Path, tiny_model_dir: Path, budgets: Path, tmp_path: Path
+) -> None:
+    from extracot.training.chrpo.run import plan
+
+    told = plan(config(prepared_model_dir, budgets))
+    assert told.startswith("4 of 4 problems, by teacher budget 0.20: 1, 0.50: 1, 1.00: 1, none: 1; 4 steps of 2 ")
+    rows = budgets.read_text().splitlines(keepends=True)
+    for name, text, says in (
+        ("empty", "", "holds no teacher budgets"),
+        ("unsolved", rows[3], "0 problems remain of 1 \\(0 solved\\)"),
+        ("foreign", '{"question": "q", "answer": "a"}\n', "row has no format"),
+        ("ratios", budgets.read_text().replace('"0.50":', '"0.60":'), "measured at 0.60"),
+    ):
+        path = tmp_path / f"{name}.jsonl"
+        path.write_text(text)
+        with pytest.raises(DataError, match=says):
+            plan(config(prepared_model_dir, path))
+    with pytest.raises(ModelError, match="prepare-model"):
+        plan(config(tiny_model_dir, budgets))
+
+
 @pytest.mark.parametrize(
     ("setting", "says"),
     [
