@@ -1,6 +1,11 @@
 """The chrpo stage on a tiny model that sft has taught the protocol."""
 
+import json
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -149,6 +154,32 @@ def test_a_kill_between_the_last_checkpoint_and_the_manifest_only_saves_again(
     assert manifest.counts["steps"] == 4
     expected = weights(whole_run / "model")
     for name, found in weights(tmp_path / "run/model").items():
+        assert torch.equal(found, expected[name]), name
+
+
+@pytest.mark.slow
+def test_a_training_that_is_killed_without_warning_resumes_to_the_same_weights(
+    sft_model: Path, budgets: Path, tmp_path: Path
+) -> None:
+    settings = tmp_path / "settings.json"
+    values = config(sft_model, budgets, save_every_steps=1, n_steps=5).model_dump(mode="json")
+    settings.write_text(json.dumps({"stage": "chrpo", **values}))
+    command = [sys.executable, "-m", "extracot", "chrpo", str(settings), "--resume", "--out"]
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    subprocess.run([*command, str(whole)], check=True, capture_output=True, timeout=300)
+    # As soon as anything of the second checkpoint is there: it is whole, or torn and passed over.
+    process = subprocess.Popen([*command, str(killed)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    until = time.monotonic() + 300
+    while not (killed / "checkpoints/checkpoint-2").exists():
+        assert process.poll() is None and time.monotonic() < until
+        time.sleep(0.005)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+    assert not (killed / "manifest.json").exists()
+    subprocess.run([*command, str(killed)], check=True, capture_output=True, timeout=300)
+    assert "going on from checkpoint-" in (killed / "logs/attempt-2.log").read_text()
+    expected = weights(whole / "model")
+    for name, found in weights(killed / "model").items():
         assert torch.equal(found, expected[name]), name
 
 
