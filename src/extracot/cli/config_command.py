@@ -2,12 +2,15 @@
 
 import argparse
 import sys
+from pathlib import Path
 
 import yaml
 
 from extracot.errors import ConfigError
 from extracot.io.config import PRESETS_FOLDER, StageConfig, list_presets, load_config, read_config
 from extracot.io.nearest import did_you_mean
+from extracot.pipeline.config import PipelineConfig
+from extracot.pipeline.run import resolve_steps
 from extracot.pipeline.stages import Stage, find_stage
 from extracot.problems.catalogue import BENCHMARKS
 
@@ -25,9 +28,24 @@ def run_config_command(options: argparse.Namespace) -> int:
     elif options.action == "benchmarks":
         _print_benchmarks()
     else:
-        stage, _ = _load(options.file)
-        print(f"{options.file}: a valid config of {stage.name}")
+        stage, config = _load(options.file)
+        print(f"{options.file}: {_verdict(stage, config)}")
     return 0
+
+
+def _verdict(stage: Stage, config: StageConfig) -> str:
+    """What a config that loads is: one that can be run, or a template.
+
+    Raises:
+        ConfigError: a step of a recipe does not make a config of its stage.
+    """
+    if isinstance(config, PipelineConfig):
+        resolve_steps(config, Path("runs"))
+    try:
+        config.require_complete()
+    except ConfigError as error:
+        return f"a template of {stage.name} that parses and cannot run as it is: {error}"
+    return f"a valid config of {stage.name}"
 
 
 def _print_launch_files(name: str | None) -> None:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, cast
 import yaml
 
 from extracot.cli.launched import leave_launched, open_run_directory
+from extracot.cli.traces_file import refuse_what_holds_no_traces
 from extracot.errors import MissingFileError, UsageError
-from extracot.io.config import StageConfig, load_config, missing_inputs
+from extracot.io.config import StageConfig, list_presets, load_config, missing_inputs
 from extracot.io.jsonl import STDIN
 from extracot.io.manifest import Manifest
 from extracot.io.run_directory import RunDirectory, RunIntent
@@ -94,6 +95,8 @@ def _split_preset(options: argparse.Namespace) -> tuple[str | None, list[str]]:
             raise UsageError(f"{preset} is plain text: add --text, and --question for what it answers")
         elif options.text:
             raise UsageError("--text needs a file, or - for stdin: extracot compress - --text --ratios 0.2")
+        elif preset is not None and preset not in list_presets() and not preset.endswith((".jsonl", ".jsonl.gz")):
+            refuse_what_holds_no_traces(preset)
     if options.command == "export" and preset is not None and not preset.endswith((".yaml", ".yml", ".json")):
         shorthands.append(_override("model", preset))
         preset = None

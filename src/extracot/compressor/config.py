@@ -86,6 +86,11 @@ class CompressConfig(StageConfig):
 
     @model_validator(mode="after")
     def _check_units(self) -> Self:
+        if self.scorer == "generic" and self.language_model is None and self.tokenizer == DEFAULT_COMPRESSOR:
+            raise ConfigError(
+                "scorer generic reads with a causal language model, and the packaged compressor is none; name one with "
+                "--set language_model=NAME, a folder, a hub name or toy, or with --tokenizer NAME of the model to tune"
+            )
         if self.scorer == "generic" and (self.scores or self.threshold is not None):
             raise ConfigError("scorer generic scores no units; drop threshold and scores, or take another scorer")
         return self

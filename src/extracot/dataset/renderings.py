@@ -47,6 +47,10 @@ class RenderingSet:
     """Trace id to its usable renderings; every trace is in it, in the order given."""
     faults: Counter[tuple[Fault, float]]
     """How many compressions had this fault at this ratio; one may have several."""
+    n_read: int
+    """Compressions of these traces at these ratios that did not fail."""
+    n_recounted: int
+    """Those of them that were cut and measured in the tokens of another tokenizer."""
 
     def n_usable(self, ratio: float) -> int:
         """Traces with a usable rendering at this ratio."""
@@ -109,6 +113,7 @@ def collect_renderings(
 
     wanted = {ratio for ratio in grid if ratio != 1.0}
     met: dict[str, set[float]] = defaultdict(set)
+    n_read = n_recounted = 0
     whole: _Whole | None = None
     for compression in compressions:
         trace_id, ratio = compression.trace_id, compression.target_ratio
@@ -128,6 +133,8 @@ def collect_renderings(
                 f"trace {trace_id} is shorter than its compression says; give the traces it was made from"
             )
         fitted = in_target_tokens(compression, kept[trace_id].n_think_tokens, count_tokens)
+        n_read += compression.outcome == "ok"
+        n_recounted += fitted is not compression
         fitted = with_answer_checked(fitted, whole.trace)
         found = compression_faults(fitted, whole.formulas, whole.needed, limits, whole.anchors)
         if judge(trace_id, ratio, found):
@@ -145,7 +152,7 @@ def collect_renderings(
     for trace_id, ratio, fault, detail in [*_longer_than_larger(by_trace, limits), *_riskiest(by_trace, grid, limits)]:
         if by_trace[trace_id].pop(ratio, None) is not None:
             judge(trace_id, ratio, {fault: detail})
-    return RenderingSet(by_trace, faults)
+    return RenderingSet(by_trace, faults, n_read, n_recounted)
 
 
 def _read_whole(trace_id: str, kept: KeptTraces, labels: Labels, limits: CompressionLimits) -> _Whole:

@@ -90,6 +90,12 @@ def run(config: BuildSftConfig, run_dir: RunDirectory) -> Manifest:
         renderings = collect_renderings(
             read_records(config.compressions, Compression), kept, labels, grid, limits, count, spool, rejections
         )
+        if renderings.n_recounted:
+            run_dir.log(
+                f"build-sft: warning: {renderings.n_recounted} of {renderings.n_read} compressions were cut to tokens "
+                f"of another tokenizer than that of {config.model}, so they miss their ratios; they were counted "
+                f"again. Compress with: --tokenizer {config.model}"
+            )
         for (fault, ratio), n in sorted(renderings.faults.items()):
             action = "counted" if fault in limits.only_counted else "dropped"
             run_dir.log(f"build-sft: {fault} at ratio {ratio:g}: {n} compressions {action}")

@@ -2,7 +2,9 @@
 
 import json
 from pathlib import PurePath
+from typing import Final
 
+from extracot.export.training import AskedFor
 from extracot.models.chat_template import Budget, budget_value
 from extracot.models.knob import Knob
 from extracot.text.control import POLICY_TOKEN, control_token
@@ -15,9 +17,8 @@ tags: [reasoning, chain-of-thought]
 ---
 # A reasoning model with a budget knob
 
-Made from `{base_model}` by `extracot`. Asked for a ratio, it thinks in about that share of the tokens that
-it would take without one; asked for `policy`, it chooses the ratio itself. Every response begins with its ratio, as
-`{first}`, then comes the think block, then the answer.
+Made from `{base_model}` by `extracot`. {promise} Every response begins with its ratio, as `{first}`, then comes the
+think block, then the answer.
 
 | `comp_ratio` | `reasoning_effort` | what is asked for |
 |---|---|---|
@@ -90,23 +91,44 @@ The knob is a request, not a limit. `max_tokens` limits the whole response on ev
 """
 
 
-def card(knob: Knob) -> str:
-    """Markdown, for the README.md beside the weights."""
+_PROMISES: Final = {
+    AskedFor.ALL: "Asked for a ratio, it thinks in about that share of the tokens that it would take without one; "
+    "asked for `policy`, it chooses the ratio itself.",
+    AskedFor.CHOICE: "Asked for `policy`, it chooses itself in what share of the tokens it thinks that it would take "
+    "otherwise. **Its last training asked for that alone**, so it may have forgotten to keep a ratio that is asked "
+    "for: measure that with `extracot evaluate` before you rely on it.",
+    AskedFor.RATIOS: "Asked for a ratio, it thinks in about that share of the tokens that it would take without one. "
+    "**Its last training asked for ratios alone**, so `policy` may choose badly: measure that with `extracot "
+    "evaluate` before you rely on it.",
+    AskedFor.UNKNOWN: "Its tokens ask for a ratio, the share of the tokens in which it should think, or by `policy` "
+    "for its own choice. How well it keeps them depends on its training, of which this export knows nothing: measure "
+    "that with `extracot evaluate`.",
+}
+
+
+def card(knob: Knob, asked_for: AskedFor) -> str:
+    """Markdown, for the README.md beside the weights.
+
+    Args:
+        knob: of the model.
+        asked_for: in its last training; the card promises no more.
+    """
     budgets: list[Budget] = [*knob.grid, "policy", "none"]
     by_budget: dict[str, list[str]] = {}
     for effort, budget in knob.effort_budgets.items():
         by_budget.setdefault(budget_value(budget), []).append(f"`{effort}`")
     rows = [
-        f"| `{budget_value(budget)}` | {', '.join(by_budget.get(budget_value(budget), []))} | {_meaning(budget)} |"
-        for budget in budgets
+        f"| `{value}` | {', '.join(by_budget.get(value, []))} | {_meaning(budget, asked_for)} |"
+        for budget, value in zip(budgets, map(budget_value, budgets), strict=True)
     ]
     return _CARD.format(
         base_model=_shown_name(knob.base_model),
+        promise=_PROMISES[asked_for],
         first=control_token(knob.grid[0]),
         rows="\n".join(rows),
         default=f"`{budget_value(knob.default_budget)}`",
         prompt=_prompt(knob),
-        example=budget_value(knob.grid[0]),
+        example='"policy"' if asked_for is AskedFor.CHOICE else budget_value(knob.grid[0]),
     )
 
 
@@ -116,13 +138,15 @@ def _shown_name(model: str) -> str:
     return model if is_hub_name else PurePath(model).name
 
 
-def _meaning(budget: Budget) -> str:
+def _meaning(budget: Budget, asked_for: AskedFor) -> str:
     if budget == "policy":
-        return f"`{POLICY_TOKEN}`: the model chooses"
+        untrained = ", not trained last" if asked_for is AskedFor.RATIOS else ""
+        return f"`{POLICY_TOKEN}`: the model chooses{untrained}"
     if budget == "none":
         return "no control token: the prompt as the base model had it"
     assert isinstance(budget, float)
-    return f"`{control_token(budget)}`: about {budget:.0%} of the tokens"
+    untrained = ", not trained last" if asked_for is AskedFor.CHOICE else ""
+    return f"`{control_token(budget)}`: about {budget:.0%} of the tokens{untrained}"
 
 
 def _prompt(knob: Knob) -> str:

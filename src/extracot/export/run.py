@@ -6,6 +6,7 @@ from extracot.errors import ModelError
 from extracot.export.card import card
 from extracot.export.config import ExportConfig
 from extracot.export.source import find_source, load_source
+from extracot.export.training import asked_in_training
 from extracot.io.manifest import Manifest
 from extracot.io.run_directory import RunDirectory
 from extracot.models.chat_template import budget_value
@@ -34,6 +35,7 @@ def run(config: ExportConfig, run_dir: RunDirectory) -> Manifest:
         return run_dir.manifest
     source = find_source(config.model, config.base_model)
     knob = turned_knob(source.knob, config)
+    asked_for = asked_in_training(Path(source.adapter or source.model))
     model, tokenizer = load_source(source)
     knob = leave_own_effort(tokenizer, knob)
     if config.dtype != "auto":
@@ -45,12 +47,13 @@ def run(config: ExportConfig, run_dir: RunDirectory) -> Manifest:
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     knob.save(folder)
-    (folder / "README.md").write_text(card(knob), encoding="utf-8")
+    (folder / "README.md").write_text(card(knob, asked_for), encoding="utf-8")
     check_saved(folder, control_token_ids(tokenizer, control_tokens(knob.grid)))
     check_served_prompts(load_tokenizer(str(folder)), knob)
 
     size_bytes = sum(path.stat().st_size for path in folder.iterdir())
     run_dir.log(f"export: {folder}, {size_bytes / 1e6:,.1f} MB in {str(model.dtype).removeprefix('torch.')}")
+    run_dir.log(f"export: its last training asked for: {asked_for}")
     run_dir.log(f"export: host it with: transformers serve {folder} (vLLM and SGLang: see {folder / 'README.md'})")
     return run_dir.finish(
         inputs=[path for path in (source.model, source.adapter) if path is not None and Path(path).is_dir()],

@@ -113,8 +113,9 @@ def plan(config: GenerateConfig) -> str:
     assert config.problems is not None and config.model is not None, "the config checks this"
     n_problems = count_problems(config.problems, config.limit)
     prompt_format = config.prompt_format or prompt_format_of(config.model)
+    tokenizer = load_tokenizer(config.model)  # a hub name that is wrong shows itself here
     if config.control_token is not None:
-        _check_control(config.model, load_tokenizer(config.model), config.control_token)
+        _check_control(config.model, tokenizer, config.control_token)
     how = f"in batches of {config.batch_size}"
     if config.server is not None:
         how = f"{config.server.concurrency} at once from {config.server.base_url} as {written_by(config, config.model)}"

@@ -7,7 +7,9 @@ follow are listed in the docstring of this package.
 
 import re
 from dataclasses import dataclass, field
+from numbers import Real
 
+from extracot.grading.as_text import answer_text
 from extracot.grading.expressions import Unreadable, read_expression
 from extracot.grading.groups import (
     Group,
@@ -59,8 +61,13 @@ _ABOUT = re.compile(r"^[ $]*\\approx(?![a-zA-Z])")
 _DOTS = re.compile(r"\\[lc]?dots(?![a-zA-Z]) ?|…")
 
 
-def compare_answers(gold: str, predicted: str) -> bool | None:
-    """Whether two answers, as written, are equal; None where these rules cannot tell."""
+def compare_answers(gold: str | float | Real, predicted: str | float | Real) -> bool | None:
+    """Whether two answers, as written or as numbers, are equal; None where these rules cannot tell.
+
+    Raises:
+        UsageError: neither text nor a finite number.
+    """
+    gold, predicted = answer_text(gold, "gold answer"), answer_text(predicted, "predicted answer")
     if len(gold) > MAX_ANSWER_CHARS or len(predicted) > MAX_ANSWER_CHARS:
         return gold.strip() == predicted.strip()
     currencies = read_currency(gold), read_currency(predicted)

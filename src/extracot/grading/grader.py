@@ -16,10 +16,12 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
+from numbers import Real
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from extracot.errors import StageError, UsageError
+from extracot.grading.as_text import answer_text, completion_text
 from extracot.grading.compare import compare_answers
 from extracot.grading.worker import compare_symbolically, warm_up
 from extracot.records.outcome import Outcome
@@ -177,16 +179,19 @@ class Grader:
                 raise StageError(_BROKEN_POOL) from error
 
 
-def grade(completion: str, gold: str) -> Grade:
+def grade(completion: str, gold: str | float | Real) -> Grade:
     """Grade one completion by a grader that the whole process shares and that is closed at its end.
 
     Args:
         completion: a whole completion or its visible part, with its answer in a box.
-        gold: the gold answer, plain text or LaTeX.
+        gold: the gold answer, plain text or LaTeX, or a number.
 
     For many completions `Grader.grade_many` is faster: it compares side by side.
+
+    Raises:
+        UsageError: a completion that is no text, or a gold answer that is neither text nor a finite number.
     """
-    return _shared_grader().grade(gold, completion)
+    return _shared_grader().grade(answer_text(gold, "gold answer"), completion_text(completion))
 
 
 @lru_cache(maxsize=1)

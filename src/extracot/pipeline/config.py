@@ -82,6 +82,10 @@ class PipelineConfig(StageConfig):
                 if reference in self.leave_out:
                     raise ValueError(f"step {step.name!r} reads from @{reference}; do not leave that out")
             seen.append(step.name)
+        asked_for = {name for step in self.steps for name in referenced_values([step.set, self.overrides])}
+        for name in self.given:
+            if name not in asked_for:
+                raise ValueError(f"given.{name}: no step asks for ${name}{did_you_mean(name, asked_for)}")
         for key, names in (("overrides", list(self.overrides)), ("leave_out", list(self.leave_out))):
             for name in names:
                 if name not in seen:

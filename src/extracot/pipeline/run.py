@@ -13,7 +13,7 @@ from extracot.io.config import StageConfig, load_config, merge_trees, missing_in
 from extracot.io.manifest import Manifest, changed_paths
 from extracot.io.run_directory import RunDirectory
 from extracot.pipeline.config import PipelineConfig
-from extracot.pipeline.references import fill_in, resolve_references
+from extracot.pipeline.references import fill_in, referenced_steps, resolve_references
 from extracot.pipeline.stages import STAGES, Stage
 from extracot.text.durations import format_duration
 
@@ -58,9 +58,12 @@ def resolve_steps(config: PipelineConfig, folder: Path) -> list[ResolvedStep]:
 def plan(config: PipelineConfig) -> str:
     """One line per step with its stage and the values that the recipe sets.
 
+    A step that reads from no other is planned by its own stage, where that plans at all.
+
     Raises:
         ConfigError: something that the recipe asks for is not given, or a step does not resolve.
         MissingFileError: an input from outside the pipeline that does not exist.
+        ExtracotError: what such a step's own plan refuses; the message starts with the step.
     """
     config.require_complete()
     root = Path("<run>")
@@ -70,6 +73,8 @@ def plan(config: PipelineConfig) -> str:
         _require_inputs(step, but_below=root)
         number, recipe = recipes[step.name]
         settings = {**recipe.set, **config.overrides.get(step.name, {})}
+        if not referenced_steps(settings):
+            _plan_alone(step)
         settings = fill_in(settings, config.given)
         shown = " ".join(f"{key}={value}" for key, value in settings.items())
         lines.append(f"{number:2d}. {step.name}: {step.stage.name} {recipe.preset or ''} {shown}".rstrip())
@@ -123,6 +128,16 @@ def run(config: PipelineConfig, run_dir: RunDirectory) -> Manifest:
         total_s=round(total_s, 3),
         **seconds,
     )
+
+
+def _plan_alone(step: ResolvedStep) -> None:
+    plan_step = step.stage.plan_function()
+    if plan_step is None:
+        return
+    try:
+        plan_step(step.config)
+    except ExtracotError as error:
+        raise type(error)(f"step {step.name}: {error}") from error
 
 
 def _open_step(step: ResolvedStep) -> RunDirectory:

@@ -92,7 +92,7 @@ class Service:
         if n_failed >= self._config.stop_after_failures:
             raise StageError(
                 f"{self.url} failed {n_failed} {self._asked_for} in a row, the last with: "
-                f"{error}; see that the server answers, then --resume"
+                f"{error}; see that the server answers, or correct {self._section}.base_url, then --resume"
             )
 
     def wait(self, reply: Reply, attempt: int) -> None:

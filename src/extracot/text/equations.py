@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import Final
 
 from extracot.text.lexicon import word_set
+from extracot.text.remainders import split_remainder
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ _FRACTION: Final = re.compile(r"\\[dtc]?frac\s*(?:\{([^{}]*)\}\s*\{([^{}]*)\}|(\
 _ROOT: Final = re.compile(r"\\sqrt\s*\{([^{}]*)\}")
 _POWER: Final = re.compile(r"\^\s*(?:\{[^{}]*\}|\([^()]*\)|-?\w+)|[⁰¹²³⁴-⁹ⁿ⁺⁻]+|_\{[^{}]*\}")
 _UNIT_WORDS: Final = re.compile(
-    r"(?<=[\d%])\s*°?\s+(?:[^\W\d_]{2,}(?:\s*/\s*[^\W\d_]+)?\s*)+|(?<=[\d%])\s*°[CF]?"
+    r"(?<=[\d%])\s*°?\s+(?:[^\W\d_]{2,}(?:\s*/\s*[^\W\d_]+)?\s*)+(?!\s*\d)|(?<=[\d%])\s*°[CF]?"
 )
 _STATEMENT: Final = re.compile(
     r"\n|\\\\|;|,\s|\\(?:quad|qquad|implies|iff|Rightarrow|Longrightarrow|rightarrow|to|therefore)(?![A-Za-z])|[⇒→⟹∴]"
@@ -77,6 +78,12 @@ _REPLACEMENTS: Final = (
     (re.compile(r"[−–]|\bminus\b"), "-"),
     (re.compile(r"\b(?:plus|added to)\b"), "+"),
     (re.compile(r"(?<=\d) x (?=\d)"), "*"),
+    (re.compile(r"(?<=\d) and (?:a|one)[ -]half\b"), " 1/2"),
+    (re.compile(r"(?<=\d) and (?:a|one)[ -]third\b"), " 1/3"),
+    (re.compile(r"(?<=\d) and (?:a|one)[ -](?:quarter|fourth)\b"), " 1/4"),
+    (re.compile(r"(?<=\d) and two[ -]thirds\b"), " 2/3"),
+    (re.compile(r"(?<=\d) and three[ -](?:quarters|fourths)\b"), " 3/4"),
+    (re.compile(r"(?<=\d) and (?=\d+/\d+(?![\w/]))"), " "),
     (re.compile(r"(?<=\d%) of (?=\d)|(?<=\d) of (?=\d)"), "*"),
     (re.compile(r"\\(?:approx|equiv|sim|simeq|cong)(?![A-Za-z])|[≈≡≅≃∼~]|:=|=="), "="),
     (re.compile(r"\b(?:is equal to|equals?(?: to)?|is|gives|makes|yields)\b"), "="),
@@ -137,7 +144,9 @@ def equation_sides(formula_text: str) -> Equation | None:
     spellings: set[str] = set()
     previous_side: str | None = None
     previous_name: str | None = None
-    for statement in _STATEMENT.split(_clean(formula_text)):
+    result, left_over = split_remainder(formula_text)
+    # What is left over comes first: a statement ends in its quotient.
+    for statement in [*left_over, *_STATEMENT.split(_clean(result))]:
         sides = [side.strip(' .,;:!?\n*`"“”') for side in _RELATION.split(statement)]
         relations = _RELATION.findall(statement)
         # `\\ &= 8` goes on with the statement before it.

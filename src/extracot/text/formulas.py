@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from extracot.text.delimited import delimited_spans
 from extracot.text.plain_maths import plain_spans
+from extracot.text.remainders import end_with_remainder
 
 
 class SpanKind(StrEnum):
@@ -37,7 +38,29 @@ def atomic_spans(text: str) -> list[AtomicSpan]:
         for span in plain_spans(text, delimited)
     ]
     spans += [AtomicSpan(span.start, span.end, SpanKind.CODE) for span in delimited if span.is_code]
-    return sorted(spans, key=lambda span: span.start)
+    return _with_remainders(text, sorted(spans, key=lambda span: span.start))
+
+
+def _with_remainders(text: str, spans: list[AtomicSpan]) -> list[AtomicSpan]:
+    """The spans, each with what belongs to its result; whole spans in there go into it, none is parted."""
+    whole: list[AtomicSpan] = []
+    k = 0
+    while k < len(spans):
+        span = spans[k]
+        k += 1
+        if span.kind is not SpanKind.CODE:
+            end = end_with_remainder(text, span.start, span.end, span.kind is SpanKind.FORMULA)
+            behind = k
+            while behind < len(spans) and spans[behind].end <= end:
+                behind += 1
+            if behind < len(spans) and spans[behind].start < end and spans[behind].kind is SpanKind.NUMBER:
+                end = spans[behind].end  # `and 1/2 hours`
+                behind += 1
+            if end > span.end and (behind == len(spans) or spans[behind].start >= end):
+                span = AtomicSpan(span.start, end, span.kind)
+                k = behind
+        whole.append(span)
+    return whole
 
 
 def formula_spans(text: str) -> list[tuple[int, int]]:

@@ -198,6 +198,20 @@ def test_the_same_seed_gives_the_same_file_and_another_seed_another_order(inputs
     assert [row.id for row in first] != [row.id for row in other]
 
 
+def test_compressions_counted_by_another_tokenizer_are_told_with_what_to_do(
+    inputs: Inputs, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inputs.build("same")
+    assert "another tokenizer" not in capsys.readouterr().err
+    first = inputs.compressions[0]
+    inputs.compressions[0] = first.model_copy(update={"n_original_tokens": first.n_original_tokens + 1})
+    inputs.build("other")
+    said = capsys.readouterr().err
+    # Every problem at 0.1 and 0.5; 1.0 is the untouched trace.
+    assert f"warning: 1 of {2 * N_PROBLEMS} compressions were cut to tokens of another tokenizer" in said
+    assert f"--tokenizer {model}" in said
+
+
 def test_queue_sizes_are_kept(inputs: Inputs) -> None:
     rows, card = inputs.build(n_fixed_per_ratio=3, n_policy=4)
     assert [card["fixed"][key]["n"] for key in ("0.10", "0.50", "1.00")] == [3, 3, 3]

@@ -1,5 +1,6 @@
 """The export stage: what it writes is the trained model, and says how to host it."""
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from extracot.errors import ModelError
 from extracot.export.card import card
 from extracot.export.config import ExportConfig
 from extracot.export.run import plan, run
+from extracot.export.training import AskedFor, asked_in_training
 from extracot.io.manifest import Manifest
 from extracot.io.run_directory import RunDirectory
 from extracot.models.chat_template import has_knob, without_knob
@@ -164,11 +166,41 @@ def test_an_adapter_that_names_no_base_is_refused(tmp_path: Path) -> None:
 
 def test_the_card_names_every_budget_and_what_is_added_to_a_question() -> None:
     knob = Knob(grid=(0.1, 0.5), prompt_format=PromptFormat(system='Be "brief".'), base_model="org/base")
-    text = card(knob)
+    text = card(knob, AskedFor.ALL)
     assert "| `10` | `low`, `medium` | `<COMP_10>`: about 10% of the tokens |" in text
     assert "| `policy` | `auto`, `policy` |" in text and "| `none` |  |" in text
     assert 'the system turn "Be \\"brief\\"."' in text and "`org/base`" in text
     for server in ("transformers serve", "vllm serve", "sglang.launch_server"):
         assert server in text
     assert '"chat_template_kwargs": {"comp_ratio": 10}' in text
-    assert "from `base` by" in card(knob.model_copy(update={"base_model": "/home/of/somebody/base"}))
+    assert "from `base` by" in card(knob.model_copy(update={"base_model": "/home/of/somebody/base"}), AskedFor.ALL)
+
+
+@pytest.mark.parametrize(
+    ("config", "asked_for"),
+    [
+        ({"stage": "sft"}, AskedFor.ALL),
+        ({"stage": "chrpo", "asked_share": 0.0}, AskedFor.CHOICE),
+        ({"stage": "chrpo", "asked_share": 0.3}, AskedFor.ALL),
+        ({"stage": "chrpo", "asked_share": 1.0}, AskedFor.RATIOS),
+        ({"stage": "prepare-model"}, AskedFor.UNKNOWN),
+        (None, AskedFor.UNKNOWN),
+    ],
+)
+def test_what_the_last_training_asked_for_is_read_from_its_run(
+    config: dict[str, Any] | None, asked_for: AskedFor, tmp_path: Path
+) -> None:
+    (tmp_path / "model").mkdir()
+    if config is not None:
+        (tmp_path / "config.json").write_text(json.dumps(config))
+    assert asked_in_training(tmp_path / "model") is asked_for
+
+
+def test_the_card_promises_no_more_than_the_last_training_asked_for() -> None:
+    knob = Knob(grid=(0.2, 1.0), prompt_format=PromptFormat(), base_model="base")
+    choice = card(knob, AskedFor.CHOICE)
+    assert "asked for that alone" in choice and "about 20% of the tokens, not trained last" in choice
+    assert '{"comp_ratio": "policy"}' in choice and '{"comp_ratio": 20}' not in choice
+    assert "`policy` may choose badly" in card(knob, AskedFor.RATIOS)
+    assert "knows nothing" in card(knob, AskedFor.UNKNOWN)
+    assert "not trained last" not in card(knob, AskedFor.ALL)

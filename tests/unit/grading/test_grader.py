@@ -6,12 +6,14 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from extracot.errors import UsageError
-from extracot.grading import Grade, GradeMethod, Grader, grade
+from extracot.grading import Grade, GradeMethod, Grader, compare_answers, grade
 from extracot.grading.grader import MAX_SYMBOLIC_CHARS, _grade_without_pool
 from extracot.grading.worker import compare_symbolically
 from extracot.records.outcome import Outcome
@@ -193,3 +195,35 @@ def test_a_grader_without_time_or_workers_is_refused(timeout_s: float, n_workers
 def test_a_gold_that_cannot_be_read_is_left_undecided() -> None:
     assert compare_symbolically("", "5") is None
     assert compare_symbolically("x+1", "1+x") is True
+
+
+@pytest.mark.parametrize(
+    ("completion", "gold", "outcome"),
+    [
+        ("So \\boxed{9}.", 9, Outcome.CORRECT),
+        ("So \\boxed{9}.", 9.0, Outcome.CORRECT),
+        ("So \\boxed{9}.", 8, Outcome.WRONG),
+        ("So \\boxed{\\frac{1}{2}}.", 0.5, Outcome.CORRECT),
+        ("So \\boxed{0.0000001}.", 1e-7, Outcome.CORRECT),
+        ("So \\boxed{\\frac{1}{3}}.", Fraction(1, 3), Outcome.CORRECT),
+        ("So \\boxed{-4}.", -4, Outcome.CORRECT),
+    ],
+)
+def test_a_gold_answer_may_be_a_number(completion: str, gold: Any, outcome: Outcome) -> None:
+    assert grade(completion, gold).outcome is outcome
+
+
+def test_bare_answers_may_be_numbers_on_both_sides() -> None:
+    assert compare_answers(9, "9") and compare_answers("0.5", 0.5) and compare_answers(2, 2.0)
+    assert compare_answers(9, 8) is False
+
+
+@pytest.mark.parametrize("gold", [None, True, float("nan"), float("inf"), ["9"]])
+def test_a_gold_answer_that_is_neither_text_nor_a_number_is_named(gold: Any) -> None:
+    with pytest.raises(UsageError, match="the gold answer is .*; give a text or a finite number"):
+        grade("So \\boxed{9}.", gold)
+
+
+def test_a_completion_that_is_no_text_is_told_the_order_of_arguments() -> None:
+    with pytest.raises(UsageError, match=r"the completion is 9, of type int; .*grade\(completion, gold\)"):
+        grade(9, "So \\boxed{9}.")  # type: ignore[arg-type]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from extracot.errors import ConfigError, MissingFileError, RunDirectoryError, StageError
+from extracot.errors import ConfigError, MissingFileError, ModelError, RunDirectoryError, StageError
 from extracot.io.config import StageConfig, load_config
 from extracot.io.manifest import Manifest
 from extracot.io.run_directory import RunDirectory
@@ -172,6 +172,22 @@ def test_the_plan_lists_the_steps_and_needs_no_file_of_theirs() -> None:
     ]
     with pytest.raises(MissingFileError, match="./nowhere.txt"):
         pipeline.plan(recipe({"name": "a", "stage": "append", "set": {"source": "./nowhere.txt"}}))
+
+
+def plan_append(config: AppendConfig) -> str:
+    """Refuses what `run` would fail for."""
+    if config.fails:
+        raise ModelError("no such model; name another")
+    return "append"
+
+
+def test_the_plan_asks_the_stages_of_steps_that_read_from_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(globals(), "plan", plan_append)  # of the module that the stage `append` names
+    broken = {"name": "first", "stage": "append", "set": {"fails": True}}
+    with pytest.raises(ModelError, match="^step first: no such model; name another$"):
+        pipeline.plan(recipe(broken, TWO_STEPS[1]))
+    later = {"name": "second", "stage": "append", "set": {"fails": True, "source": "@first/records/out.txt"}}
+    assert pipeline.plan(recipe(TWO_STEPS[0], later))  # it reads what is not there yet
 
 
 def test_references_are_found_and_replaced_at_any_depth() -> None:

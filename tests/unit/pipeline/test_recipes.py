@@ -37,3 +37,24 @@ def test_a_step_that_asks_for_what_no_one_names_is_refused() -> None:
         PipelineConfig.model_validate(
             {"given": {"model": "toy"}, "steps": [{"name": "a", "stage": "prepare-model", "set": {"model": "$modle"}}]}
         )
+
+
+def test_a_given_value_that_no_step_asks_for_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["pipeline", "bring-your-own", "--set", "given.modle=toy", "--dry-run"]) == 2
+    assert "given.modle: no step asks for $modle; did you mean 'model'?" in capsys.readouterr().err
+
+
+def test_a_dry_run_names_a_model_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given = [f"model={tmp_path}", "problems=toy:train:3", "evaluation_problems=toy:heldout:3"]
+    assert main(["pipeline", "bring-your-own", "--set", *(f"given.{pair}" for pair in given), "--dry-run"]) == 2
+    assert f"step traces: {tmp_path} holds no model" in capsys.readouterr().err
+
+
+def test_a_template_is_told_from_a_config_that_can_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["config", "check", "bring-your-own"]) == 0
+    said = capsys.readouterr().out
+    assert "a template of pipeline" in said and "given.model=..." in said
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("stage: pipeline\nsteps:\n  - {name: a, stage: generate, set: {modle: toy}}\n")
+    assert main(["config", "check", str(broken)]) == 2
+    assert "step a: defaults: unknown key 'modle'" in capsys.readouterr().err

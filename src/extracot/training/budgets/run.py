@@ -97,6 +97,21 @@ def run(config: TeacherBudgetsConfig, run_dir: RunDirectory, backend: Backend | 
     return _finish(config, run_dir, knob.grid)
 
 
+def plan(config: TeacherBudgetsConfig) -> str:
+    """What `run` would do, from the problems and the model's folder, without loading weights.
+
+    Raises:
+        ModelError, UsageError, DataError, MissingFileError: as `run`.
+    """
+    n_problems = len(resolve_problems(config.problems)[: config.limit])
+    knob, _ = load_prepared(config.model)
+    n_completions = n_problems * len(knob.grid) * config.n_samples
+    return (
+        f"{n_problems} problems x {len(knob.grid)} ratios x {config.n_samples} samples = {n_completions} completions "
+        f"of at most {config.sampling.max_new_tokens} tokens"
+    )
+
+
 def distribution(budgets: Sequence[TeacherBudget], grid: Sequence[float]) -> dict[str, int]:
     """How many problems need each ratio, keyed "0.20", ascending, `UNSOLVED` last."""
     counts = Counter(UNSOLVED if b.teacher_ratio is None else f"{b.teacher_ratio:.2f}" for b in budgets)

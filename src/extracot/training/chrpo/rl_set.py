@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from extracot.errors import DataError
 from extracot.records.budget import TeacherBudget
@@ -72,3 +72,20 @@ def choose_problems(
     if unsolved_share < 1:  # n <= share·(solved + n); the small term keeps float noise from losing one
         n_unsolved = int(unsolved_share * len(chosen) / (1 - unsolved_share) + 1e-9)
     return [budgets[index] for index in sorted(chosen + unsolved[:n_unsolved])]
+
+
+def check_grid(budgets: Iterable[TeacherBudget], grid: Sequence[float], path: str) -> None:
+    """See that teacher budgets were measured at the ratios that a model can choose.
+
+    Raises:
+        DataError: they name other ratios; which, and where.
+    """
+    known = {ratio_key(ratio) for ratio in grid}
+    for budget in budgets:
+        teacher = [] if budget.teacher_ratio is None else [ratio_key(budget.teacher_ratio)]
+        unknown = sorted({*budget.pass_rates, *teacher} - known)
+        if unknown:
+            raise DataError(
+                f"{path}: problem {budget.problem_id} was measured at {', '.join(unknown)}, for which the model has no "
+                f"token; its ratios are {', '.join(sorted(known))}: measure with this model (extracot teacher-budgets)"
+            )

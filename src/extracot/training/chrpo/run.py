@@ -21,7 +21,7 @@ from extracot.text.repetition import RepetitionLimits
 from extracot.training.checkpoints import last_whole_checkpoint
 from extracot.training.chrpo.config import ChrpoConfig
 from extracot.training.chrpo.monitor import HeadStats, HeadWatch
-from extracot.training.chrpo.rl_set import choose_problems, keep_within_window, ratio_key
+from extracot.training.chrpo.rl_set import check_grid, choose_problems, keep_within_window, ratio_key
 from extracot.training.chrpo.scoring import (
     GRADING_TIMEOUT_S,
     HEAD,
@@ -52,16 +52,16 @@ def run(config: ChrpoConfig, run_dir: RunDirectory) -> Manifest:
     Raises:
         ModelError: a model without control tokens, or with a tokenizer that cannot be trained on.
         ConfigError: batch sizes that do not divide, or trainer arguments that contradict the config.
-        DataError: no budgets, or too few problems for one step.
+        DataError: no budgets, budgets at ratios that the model does not have, or too few problems for one step.
         StageError: the loss became NaN, or no response names a ratio.
     """
     if run_dir.is_complete:
         return run_dir.manifest
     budgets, chosen = read_chosen(config)
     knob, tokenizer = load_prepared(config.model)
+    check_grid(budgets, knob.grid, config.budgets)
     n_by_ratio = Counter(ratio_key(budget.teacher_ratio) for budget in chosen)
-    table = ", ".join(f"{key}: {n}" for key, n in sorted(n_by_ratio.items()))
-    run_dir.log(f"chrpo: {len(chosen)} of {len(budgets)} problems, by teacher budget {table}")
+    run_dir.log(f"chrpo: {len(chosen)} of {len(budgets)} problems, by teacher budget {_table(n_by_ratio)}")
 
     with Grader(batch_timeout_s=GRADING_TIMEOUT_S) as grader:
         model = load_causal_lm(config.model, device=None if count_processes() == 1 else "cpu")
@@ -88,6 +88,50 @@ def run(config: ChrpoConfig, run_dir: RunDirectory) -> Manifest:
             **{name.replace("/", "_"): last.get(name) for name in ("accuracy", "think_tokens/mean", "head/entropy")},
         )
     )
+
+
+def plan(config: ChrpoConfig) -> str:
+    """What `run` would do, from the budgets and the model's folder, without loading weights.
+
+    Raises:
+        ModelError, ConfigError, DataError: as `run`.
+    """
+    budgets, chosen = read_chosen(config)
+    knob, _ = load_prepared(config.model)
+    check_grid(budgets, knob.grid, config.budgets)
+    n_passes = _passes_per_step(config, count_processes())
+    table = _table(Counter(ratio_key(budget.teacher_ratio) for budget in chosen))
+    n_rollouts = math.ceil(config.n_steps / config.n_iterations) * config.prompts_per_step
+    asked = f", {config.asked_share:.0%} of them asked for a ratio" if config.asked_share else ""
+    return (
+        f"{len(chosen)} of {len(budgets)} problems, by teacher budget {table}; {config.n_steps} steps of "
+        f"{config.prompts_per_step} problems{asked} x {config.group_size} responses of at most {config.max_new_tokens} "
+        f"tokens, in {n_passes} passes; {n_rollouts / len(chosen):.1f} roll-outs of each problem"
+    )
+
+
+def _table(n_by_ratio: Mapping[str, int]) -> str:
+    return ", ".join(f"{key}: {n}" for key, n in sorted(n_by_ratio.items()))
+
+
+def _passes_per_step(config: ChrpoConfig, n_processes: int) -> int:
+    """Forward passes of each process in one step.
+
+    Raises:
+        ConfigError: batch sizes that do not divide.
+    """
+    n_responses, per_pass = config.prompts_per_step * config.group_size, config.micro_batch_size * n_processes
+    if n_responses % per_pass:
+        raise ConfigError(
+            f"prompts_per_step x group_size = {n_responses} responses are no multiple of "
+            f"micro_batch_size={config.micro_batch_size} times {n_processes} processes"
+        )
+    if config.rival.kind != "none" and config.prompts_per_step % n_processes:
+        raise ConfigError(
+            f"rival compares the responses of a group, which have to be on one process: make prompts_per_step="
+            f"{config.prompts_per_step} a multiple of {n_processes} processes"
+        )
+    return n_responses // per_pass
 
 
 def read_chosen(config: ChrpoConfig) -> tuple[list[TeacherBudget], list[TeacherBudget]]:
@@ -163,19 +207,7 @@ def make_trainer(
         ]
     )
     arguments = trainer_arguments(config, run_dir.checkpoints)
-    n_processes = count_processes()
-    n_responses, per_pass = config.prompts_per_step * config.group_size, config.micro_batch_size * n_processes
-    if n_responses % per_pass:
-        raise ConfigError(
-            f"prompts_per_step x group_size = {n_responses} responses are no multiple of "
-            f"micro_batch_size={config.micro_batch_size} times {n_processes} processes"
-        )
-    if config.rival.kind != "none" and config.prompts_per_step % n_processes:
-        raise ConfigError(
-            f"rival compares the responses of a group, which have to be on one process: make prompts_per_step="
-            f"{config.prompts_per_step} a multiple of {n_processes} processes"
-        )
-    arguments["gradient_accumulation_steps"] = n_responses // per_pass
+    arguments["gradient_accumulation_steps"] = _passes_per_step(config, count_processes())
 
     stop_ids = stop_token_ids(model, tokenizer) | {int(tokenizer.pad_token_id)}
     tokens = response_tokens(tokenizer, knob.grid, stop_ids)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from extracot.errors import ModelError
+from extracot.errors import DataError, ModelError
 from extracot.generate.backend import Generation, Sampling
 from extracot.generate.scripted import ScriptedBackend
 from extracot.io.jsonl import read_jsonl, read_records
@@ -15,7 +15,7 @@ from extracot.io.manifest import Manifest
 from extracot.io.run_directory import RunDirectory
 from extracot.records import Score, TeacherBudget
 from extracot.training.budgets.config import TeacherBudgetsConfig
-from extracot.training.budgets.run import run
+from extracot.training.budgets.run import plan, run
 
 PROBLEMS = [
     {"id": "easy", "question": "easy sum?", "answer": "9"},
@@ -137,6 +137,18 @@ def test_a_model_without_control_tokens_is_refused(
 ) -> None:
     with pytest.raises(ModelError, match="prepare-model"):
         run_stage(config.model_copy(update={"model": str(tiny_model_dir)}), tmp_path / "run")
+
+
+def test_a_plan_counts_the_completions_and_refuses_what_the_run_would(
+    config: TeacherBudgetsConfig, tiny_model_dir: Path, tmp_path: Path
+) -> None:
+    assert plan(config) == "4 problems x 3 ratios x 2 samples = 24 completions of at most 50 tokens"
+    with pytest.raises(ModelError, match="prepare-model"):
+        plan(config.model_copy(update={"model": str(tiny_model_dir)}))
+    nothing = tmp_path / "nothing.jsonl"
+    nothing.write_text("")
+    with pytest.raises(DataError, match="nothing.jsonl"):
+        plan(config.model_copy(update={"problems": str(nothing)}))
 
 
 @pytest.mark.parametrize(("max_overrun", "expected"), [(None, 0.2), (1.5, 0.2), (1.0, 0.5)])

@@ -1,6 +1,11 @@
 """The chrpo stage on a tiny model that sft has taught the protocol."""
 
+import json
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -152,6 +157,32 @@ def test_a_kill_between_the_last_checkpoint_and_the_manifest_only_saves_again(
         assert torch.equal(found, expected[name]), name
 
 
+@pytest.mark.slow
+def test_a_training_that_is_killed_without_warning_resumes_to_the_same_weights(
+    sft_model: Path, budgets: Path, tmp_path: Path
+) -> None:
+    settings = tmp_path / "settings.json"
+    values = config(sft_model, budgets, save_every_steps=1, n_steps=5).model_dump(mode="json")
+    settings.write_text(json.dumps({"stage": "chrpo", **values}))
+    command = [sys.executable, "-m", "extracot", "chrpo", str(settings), "--resume", "--out"]
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    subprocess.run([*command, str(whole)], check=True, capture_output=True, timeout=300)
+    # As soon as anything of the second checkpoint is there: it is whole, or torn and passed over.
+    process = subprocess.Popen([*command, str(killed)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    until = time.monotonic() + 300
+    while not (killed / "checkpoints/checkpoint-2").exists():
+        assert process.poll() is None and time.monotonic() < until
+        time.sleep(0.005)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+    assert not (killed / "manifest.json").exists()
+    subprocess.run([*command, str(killed)], check=True, capture_output=True, timeout=300)
+    assert "going on from checkpoint-" in (killed / "logs/attempt-2.log").read_text()
+    expected = weights(whole / "model")
+    for name, found in weights(killed / "model").items():
+        assert torch.equal(found, expected[name]), name
+
+
 def test_several_updates_per_roll_out_and_a_kl_term_run(sft_model: Path, budgets: Path, tmp_path: Path) -> None:
     settings = config(sft_model, budgets, n_iterations=2, beta=0.05, n_steps=2, own_rollouts=False)
     train(settings, tmp_path / "run")
@@ -191,6 +222,37 @@ def test_a_reference_length_of_zero_is_refused_by_line(sft_model: Path, budgets:
 def test_a_model_without_control_tokens_is_refused(tiny_model_dir: Path, budgets: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="prepare-model"):
         train(config(tiny_model_dir, budgets), tmp_path / "run")
+
+
+def test_budgets_at_ratios_that_the_model_does_not_have_are_refused(
+    prepared_model_dir: Path, budgets: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "budgets.jsonl"
+    other.write_text(budgets.read_text().replace('"0.50":', '"0.60":'))
+    with pytest.raises(DataError, match=r"problem p2 was measured at 0.60, .* its ratios are 0.20, 0.50, 1.00"):
+        train(config(prepared_model_dir, other), tmp_path / "run")
+
+
+def test_a_plan_reads_the_budgets_and_refuses_what_the_run_would(
+    prepared_model_dir: Path, tiny_model_dir: Path, budgets: Path, tmp_path: Path
+) -> None:
+    from extracot.training.chrpo.run import plan
+
+    told = plan(config(prepared_model_dir, budgets))
+    assert told.startswith("4 of 4 problems, by teacher budget 0.20: 1, 0.50: 1, 1.00: 1, none: 1; 4 steps of 2 ")
+    rows = budgets.read_text().splitlines(keepends=True)
+    for name, text, says in (
+        ("empty", "", "holds no teacher budgets"),
+        ("unsolved", rows[3], "0 problems remain of 1 \\(0 solved\\)"),
+        ("foreign", '{"question": "q", "answer": "a"}\n', "row has no format"),
+        ("ratios", budgets.read_text().replace('"0.50":', '"0.60":'), "measured at 0.60"),
+    ):
+        path = tmp_path / f"{name}.jsonl"
+        path.write_text(text)
+        with pytest.raises(DataError, match=says):
+            plan(config(prepared_model_dir, path))
+    with pytest.raises(ModelError, match="prepare-model"):
+        plan(config(tiny_model_dir, budgets))
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from extracot.models.load import resolve_model
 from extracot.models.prompts import PromptFormat
 from extracot.text.control import POLICY_TOKEN
 from extracot.training.chrpo.config import ChrpoConfig
-from extracot.training.chrpo.rl_set import ratio_key
+from extracot.training.chrpo.rl_set import check_grid, ratio_key
 from extracot.training.chrpo.run import part_weights, read_chosen
 from extracot.training.chrpo.verl.rows import make_rows, write_parquet
 from extracot.training.chrpo.verl.settings import as_primary_config, require_carried, verl_settings
@@ -44,6 +44,7 @@ def run(config: ChrpoConfig, run_dir: RunDirectory) -> Manifest:
     require_carried(config)
     budgets, chosen = read_chosen(config)
     knob, tokenizer = load_prepared(config.model)
+    check_grid(budgets, knob.grid, config.budgets)
     n_prompt_tokens = longest_prompt(tokenizer, knob.prompt_format, [budget.question for budget in chosen])
     found = resolve_model(config.model)
     model = str(Path(found).resolve()) if Path(found).is_dir() else found
