@@ -20,7 +20,7 @@ bench: $(INSTALLED)  ## how fast compression is on this machine
 	$(BIN)/python benchmarks/compression_speed.py
 
 docs: $(VENV)/.installed-docs  ## the documentation as a site, in site/
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo site/index.html
 
 $(VENV)/.installed-docs: $(INSTALLED)
