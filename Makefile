@@ -13,7 +13,7 @@ test: $(INSTALLED)  ## everything that needs neither a GPU nor the network
 	$(BIN)/python -m pytest -m "not gpu and not network"
 
 lint: $(INSTALLED)  ## ruff and mypy
-	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks docs
 	$(BIN)/mypy
 
 bench: $(INSTALLED)  ## how fast compression is on this machine

@@ -99,7 +99,8 @@ def commands_page() -> str:
 
 def keys_page() -> str:
     """Every key of every stage: name, default, meaning."""
-    parts = ["# Config keys\n\nWhat `--set` and config files take. A preset or file goes over these defaults, `--set` over both.\n"]
+    head = "What `--set` and config files take. A preset or file goes over these defaults, `--set` over both."
+    parts = [f"# Config keys\n\n{head}\n"]
     for stage in STAGES.values():
         parts.append(f"## {stage.name}\n\n{stage.does.capitalize()}.\n\n| key | default | meaning |\n|---|---|---|")
         parts += [
@@ -112,12 +113,13 @@ def keys_page() -> str:
 
 def presets_page() -> str:
     """Every preset with its file."""
-    parts = ["# Presets\n\nEach is one YAML file; `extracot config show NAME` prints it with every default filled in.\n"]
+    head = "Each is one YAML file; `extracot config show NAME` prints it with every default filled in."
+    parts = [f"# Presets\n\n{head}\n"]
     for name in list_presets():
         text = preset_path(name).read_text(encoding="utf-8").rstrip()
         inside = "\n".join(f"    {line}".rstrip() for line in f"```yaml\n{text}\n```".splitlines())
-        stage = read_config(name)["stage"]
-        parts.append(f"## {name}\n\n{_prose(first_comment(text))}\n\n??? quote \"`extracot {stage} {name}`\"\n\n{inside}\n")
+        folded = f'??? quote "`extracot {read_config(name)["stage"]} {name}`"\n\n{inside}\n'
+        parts.append(f"## {name}\n\n{_prose(first_comment(text))}\n\n{folded}")
     return "\n".join(parts)
 
 
