@@ -51,7 +51,7 @@ def test_links_lead_to_files_and_headings_of_the_tree(page: Path) -> None:
 @pytest.mark.parametrize("page", ["README.md", "docs/how-to/knob.md"])
 def test_the_table_of_stages_is_complete(page: str) -> None:
     listed = set(re.findall(r"^\| `extracot ([\w-]+)` \|", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE))
-    assert listed == {*STAGES, "view"} - {"toy-base"}  # the packaged model's own recipe
+    assert listed == {*STAGES, "view", "compare"} - {"toy-base"}  # the packaged model's own recipe
 
 
 def test_every_page_is_in_the_navigation() -> None:

@@ -12,6 +12,7 @@ import os
 import re
 import runpy
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -27,7 +28,7 @@ from extracot.cli.main import main
 from extracot.io.config import load_config
 from extracot.pipeline.config import PipelineConfig
 from extracot.pipeline.run import resolve_steps
-from extracot.pipeline.stages import find_stage
+from extracot.pipeline.stages import STAGES, find_stage
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -35,8 +36,8 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 SHELL = ("console", "bash", "sh")
 NOT_CODE = ("text",)
 
-RUN_AS_SHOWN = {"compress", "view", "config", "doctor", "completion"}
-"""Commands that are quick; all others run dry."""
+RUNS_DRY = {*STAGES, "demo"} - {"compress"}
+"""Commands that take long; the others run as shown."""
 MAY_BE_MISSING = re.compile(r"extracot: error: .*(\bruns/\S+|\S+\.jsonl(\.gz)?) does not exist.*")
 
 COT = "Gus has 4 shells, so $ Gus = 4 $. Next, $ Ola = 4 + 5 = 9 $. So Ola has 9. The answer is \\boxed{9}."
@@ -50,6 +51,8 @@ BROUGHT = {
     "cot.txt": COT,
     "my-chrpo.yaml": "stage: chrpo\nmodel: toy\nbudgets: runs/budgets/records/budgets.jsonl\n",
 }
+EVALUATIONS = ("runs/before", "runs/after", "runs/demo/17-evaluation")
+"""Runs that lie there, finished, where a page compares some."""
 
 
 class Block(NamedTuple):
@@ -122,7 +125,7 @@ def _command(words: list[str], ends: dict[str, str]) -> Command:
 
 def run_extracot(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     arguments = command.words[1:]
-    if arguments[0] not in RUN_AS_SHOWN and not {"--help", "-h", "--version", "--dry-run"} & set(arguments):
+    if arguments[0] in RUNS_DRY and not {"--help", "-h", "--dry-run"} & set(arguments):
         arguments.append("--dry-run")
     fed = Path(command.stdin).read_bytes() if command.stdin else ROW.encode()
     said = io.StringIO()
@@ -258,12 +261,26 @@ def inline_commands(markdown: str) -> list[str]:
     return [span for span in dict.fromkeys(spans) if "…" not in span and "<" not in span and "NAME" not in span]
 
 
+@pytest.fixture(scope="session")
+def evaluation(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished evaluation of three questions, for what compares evaluations."""
+    out = tmp_path_factory.mktemp("evaluated") / "run"
+    arms = "arms=[{name: extracot, model: toy, modes: [base]}]"
+    sets = ["problems=toy:heldout:3", "base_model=toy", "sampling.max_new_tokens=64", arms]
+    assert main(["evaluate", "--set", *sets, "--out", str(out)]) == 0
+    return out
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
-def test_every_block_of_a_page_works(page: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_every_block_of_a_page_works(
+    page: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, evaluation: Path
+) -> None:
     monkeypatch.chdir(tmp_path)
     for name, text in BROUGHT.items():
         Path(name).write_text(text, encoding="utf-8")
     markdown = page.read_text(encoding="utf-8")
+    for run in EVALUATIONS if "\nextracot compare " in markdown else ():
+        shutil.copytree(evaluation, run)
     wrong = []
     for block in blocks_of(markdown):
         try:

@@ -32,7 +32,7 @@ def completion_script(parser: argparse.ArgumentParser, shell: str) -> str:
             action.choices = sorted(path.stem for path in (PRESETS_FOLDER / "launch").glob("*.yaml"))
         elif action.dest == "out":
             action.complete = shtab.DIRECTORY  # type: ignore[attr-defined]  # that is where shtab looks
-        elif action.dest in ("run", "file", "traces", "html"):
+        elif action.dest in ("run", "runs", "file", "traces", "html"):
             action.complete = shtab.FILE  # type: ignore[attr-defined]
     return str(shtab.complete(parser, shell=shell))
 
