@@ -15,7 +15,7 @@ import extracot
 from extracot.cli.config_command import first_comment
 from extracot.cli.key_help import keys_of
 from extracot.cli.main import build_parser
-from extracot.io.config import list_presets, preset_path, read_config
+from extracot.io.config import PRESETS_FOLDER, list_presets, preset_path, read_config
 from extracot.pipeline.stages import STAGES
 
 if TYPE_CHECKING:
@@ -117,10 +117,18 @@ def presets_page() -> str:
     parts = [f"# Presets\n\n{head}\n"]
     for name in list_presets():
         text = preset_path(name).read_text(encoding="utf-8").rstrip()
-        inside = "\n".join(f"    {line}".rstrip() for line in f"```yaml\n{text}\n```".splitlines())
-        folded = f'??? quote "`extracot {read_config(name)["stage"]} {name}`"\n\n{inside}\n'
-        parts.append(f"## {name}\n\n{_prose(first_comment(text))}\n\n{folded}")
+        command = f"extracot {read_config(name)['stage']} {name}"
+        parts.append(f"## {name}\n\n{_prose(first_comment(text))}\n\n{_folded(command, text)}")
+    parts.append("## For accelerate launch\n\n`extracot config launch NAME` prints where each is.\n")
+    for path in sorted((PRESETS_FOLDER / "launch").glob("*.yaml")):
+        parts.append(_folded(f"extracot config launch {path.stem}", path.read_text(encoding="utf-8").rstrip()))
     return "\n".join(parts)
+
+
+def _folded(command: str, yaml: str) -> str:
+    """A block that opens on a click."""
+    inside = "\n".join(f"    {line}".rstrip() for line in f"```yaml\n{yaml}\n```".splitlines())
+    return f'??? quote "`{command}`"\n\n{inside}\n'
 
 
 def python_page() -> str:
