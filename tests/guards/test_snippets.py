@@ -1,4 +1,4 @@
-"""Every block of code that the README and docs/ show is one that works: commands, Python, YAML and JSON.
+"""Every block of code that the READMEs and docs/ show is one that works: commands, Python, YAML and JSON.
 
 A page's blocks run in their order, in a folder that holds what the reader is asked to bring (`BROUGHT`). Commands that
 take long run dry; that what an earlier one would have made is missing is the only error they may end with. Programs
@@ -31,7 +31,10 @@ from extracot.pipeline.run import resolve_steps
 from extracot.pipeline.stages import STAGES, find_stage
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "recipes/verl/README.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 
 SHELL = ("console", "bash", "sh")
 NOT_CODE = ("text",)
@@ -49,6 +52,7 @@ BROUGHT = {
     "heldout.jsonl": json.dumps({"question": "What is 2 + 3?", "answer": "5"}) + "\n",
     "chats.jsonl": ROW,
     "cot.txt": COT,
+    "evaluate.yaml": "stage: evaluate\nproblems: problems.jsonl\nbase_model: toy\n",
     "my-chrpo.yaml": "stage: chrpo\nmodel: toy\nbudgets: runs/budgets/records/budgets.jsonl\n",
 }
 EVALUATIONS = ("runs/before", "runs/after", "runs/demo/17-evaluation")
@@ -161,7 +165,7 @@ def run_python(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
             Path(command.stdout).write_text(done.stdout)
         return
     if words[0] == "-m":
-        assert words[1] in ("sglang.launch_server",), f"an unknown module {words[1]}"
+        assert words[1] in ("venv", "pytest", "sglang.launch_server"), f"an unknown module {words[1]}"
         return
     parse = argparse.ArgumentParser.parse_args
 
@@ -211,6 +215,7 @@ PROGRAMS: dict[str, Callable[[Command, pytest.MonkeyPatch], None]] = {
     "extracot": run_extracot,
     "make": run_make,
     "python": run_python,
+    "python3.12": run_python,
     "pip": read_pip,
     "curl": read_curl,
     "vllm": read_server,
