@@ -13,14 +13,14 @@ test: $(INSTALLED)  ## everything that needs neither a GPU nor the network
 	$(BIN)/python -m pytest -m "not gpu and not network"
 
 lint: $(INSTALLED)  ## ruff and mypy
-	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks docs
 	$(BIN)/mypy
 
 bench: $(INSTALLED)  ## how fast compression is on this machine
 	$(BIN)/python benchmarks/compression_speed.py
 
 docs: $(VENV)/.installed-docs  ## the documentation as a site, in site/
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo site/index.html
 
 $(VENV)/.installed-docs: $(INSTALLED)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The README's table: `make demo` (seed 1), and the recipe's own arm under other seeds (the baselines are left out), each
+# The table of docs/results.md: `make demo` (seed 1), and the recipe's own arm under other seeds (the baselines are left out), each
 # with its own questions, traces, training and roll-outs. All answer the demo's held-out questions, one report merges
 # them; their policies also answer 2,000 others, in a second report, as 500 cannot tell tenths of a percent apart.
 # Usage, after `make demo`: benchmarks/toy_seeds.sh 2 3

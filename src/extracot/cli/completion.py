@@ -26,13 +26,13 @@ def completion_script(parser: argparse.ArgumentParser, shell: str) -> str:
     presets = presets_by_stage()
     for words, action in _actions_of(parser):
         if action.dest == "preset":
-            names = presets.get(words[-1], []) if words[-1] in STAGES else sorted(sum(presets.values(), []))
+            names = presets.get(words[-1], []) if words[-1] in STAGES else list_presets()
             _complete_by(action, names, "_".join(("_extracot_presets", *words)).replace("-", "_"))
         elif words == ("config", "launch") and action.dest == "name":
             action.choices = sorted(path.stem for path in (PRESETS_FOLDER / "launch").glob("*.yaml"))
         elif action.dest == "out":
             action.complete = shtab.DIRECTORY  # type: ignore[attr-defined]  # that is where shtab looks
-        elif action.dest in ("run", "file", "traces", "html"):
+        elif action.dest in ("run", "runs", "file", "traces", "html"):
             action.complete = shtab.FILE  # type: ignore[attr-defined]
     return str(shtab.complete(parser, shell=shell))
 

@@ -63,7 +63,7 @@ def _print_presets() -> None:
     for name in list_presets():
         path = PRESETS_FOLDER / f"{name}.yaml"
         rows.append(
-            (name, str(read_config(name).get("stage")), _first_comment(path.read_text(encoding="utf-8")))
+            (name, str(read_config(name).get("stage")), first_comment(path.read_text(encoding="utf-8")))
         )
     name_width = max((len(name) for name, _, _ in rows), default=0)
     stage_width = max((len(stage) for _, stage, _ in rows), default=0)
@@ -82,7 +82,7 @@ def _print_benchmarks() -> None:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
-def _first_comment(text: str) -> str:
+def first_comment(text: str) -> str:
     """What a preset's opening comment says, without the `name:` in front of it; "" when there is none."""
     line = text.partition("\n")[0]
     if not line.startswith("#"):

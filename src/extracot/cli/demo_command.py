@@ -21,7 +21,10 @@ def run_demo_command(options: argparse.Namespace) -> int:
     print(introduce(demo, steps), end="\n\n", file=sys.stderr, flush=True)
     flags = [flag for flag, is_given in (("--dry-run", options.dry_run), ("--debug", options.debug)) if is_given]
     command = ["pipeline", demo.recipe, "--out", str(out), "--resume", *flags]
-    code = run_stage_command(build_parser().parse_args(command))
+    try:
+        code = run_stage_command(build_parser().parse_args(command))
+    except KeyboardInterrupt as error:  # elsewhere the hint is --resume, which this command does by itself
+        raise KeyboardInterrupt("the same command goes on") from error
     if not options.dry_run:
         print(f"\n{conclude(demo, steps)}\n{report_page(steps)}")
     return code

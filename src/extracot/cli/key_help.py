@@ -22,7 +22,7 @@ def describe_keys(cls: type[StageConfig], width: int | None = None) -> str:
     """
     width = width or min(shutil.get_terminal_size().columns, 100)
     lines = ["keys for --set and for config files, [default] first:"]
-    for name, default, meaning in _keys(cls):
+    for name, default, meaning in keys_of(cls):
         lines.append(f"  {name}  [{default}]")
         if name in cls.free_on_resume:
             meaning = f"{meaning} A resume may change it."
@@ -30,7 +30,8 @@ def describe_keys(cls: type[StageConfig], width: int | None = None) -> str:
     return "\n".join(lines)
 
 
-def _keys(cls: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str, str]]:
+def keys_of(cls: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str, str]]:
+    """Name, default as text and meaning of every key, in field order, dotted below a section."""
     for name, field in cls.model_fields.items():
         section = _section(field.annotation)
         meaning = " ".join((field.description or "").split())
@@ -41,7 +42,7 @@ def _keys(cls: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str, st
             yield prefix + name, "null", meaning
         elif meaning:
             yield prefix + name, "a section", meaning
-        yield from _keys(section, f"{prefix}{name}.")
+        yield from keys_of(section, f"{prefix}{name}.")
 
 
 def _section(annotation: Any) -> type[BaseModel] | None:

@@ -71,6 +71,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="extracot",
         description="Extreme-ratio chain-of-thought compression: one reasoning model with a budget knob.",
+        epilog="New here? `extracot doctor` says what works on this machine, `extracot demo` shows the whole method.",
     )
     parser.add_argument("--version", action="version", version=f"extracot {extracot.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="command", required=True)

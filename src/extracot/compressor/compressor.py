@@ -143,7 +143,7 @@ class Compressor:
             threshold: see `compress`.
 
         Returns:
-            [N][R], or [N][R + 1] with a threshold.
+            `[N][R]`, or `[N][R + 1]` with a threshold.
 
         Raises:
             ConfigError: see `compress`.
@@ -205,7 +205,7 @@ class Compressor:
             threshold: see `compress`.
 
         Returns:
-            [N][R], or [N][R + 1] with a threshold.
+            `[N][R]`, or `[N][R + 1]` with a threshold.
         """
         check_targets(ratios, threshold)
         target_tokenizer = _load(tokenizer)

@@ -49,7 +49,7 @@ class Machine:
     n_cores: int
     """Cores that this process may use."""
     n_threads: int | None
-    """Threads of a torch operation; None where torch does not import."""
+    """Threads of a torch operation; None where torch does not work."""
     memory_gib: float | None
     disk_free_gib: float
     """In the folder where runs would be written: the current one."""

@@ -37,17 +37,21 @@ def _memory_gib() -> float | None:
 
 
 def _ask_torch() -> tuple[int | None, tuple[Device, ...]]:
-    """Threads of an operation, and the accelerators; (None, ()) where torch does not import."""
+    """Threads of an operation, and the accelerators; (None, ()) where torch does not work, which `parts` tells of."""
     try:
         import torch
-    except Exception:  # a torch built for another machine fails in many ways
+
+        return torch.get_num_threads(), _devices()
+    except Exception:  # a torch built for another machine or driver fails in many ways
         return None, ()
+
+
+def _devices() -> tuple[Device, ...]:
+    import torch
+
     if torch.cuda.is_available():
         found = [torch.cuda.get_device_properties(index) for index in range(torch.cuda.device_count())]
-        devices = tuple(Device(one.name, round(one.total_memory / _GIB, 1)) for one in found)
-    elif torch.accelerator.is_available():
-        kind = torch.accelerator.current_accelerator()
-        devices = (Device(str(kind), None),) * torch.accelerator.device_count()
-    else:
-        devices = ()
-    return torch.get_num_threads(), devices
+        return tuple(Device(one.name, round(one.total_memory / _GIB, 1)) for one in found)
+    if torch.accelerator.is_available():
+        return (Device(str(torch.accelerator.current_accelerator()), None),) * torch.accelerator.device_count()
+    return ()

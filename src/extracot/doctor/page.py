@@ -19,7 +19,7 @@ def render_checkup(checkup: Checkup) -> str:
 
 
 def _machine_lines(machine: Machine) -> list[str]:
-    threads = "torch does not import" if machine.n_threads is None else f"threads of torch: {machine.n_threads}"
+    threads = "torch does not work" if machine.n_threads is None else f"threads of torch: {machine.n_threads}"
     memory = "unknown" if machine.memory_gib is None else f"{machine.memory_gib} GiB"
     rows = [
         ("system", machine.platform),

@@ -1,4 +1,7 @@
-"""Things that are tried, not looked up: the packaged models load and do their work."""
+"""Things that are tried, not looked up: the packaged models load and do their work.
+
+Trainers are not tried: importing TRL takes longer than all of this.
+"""
 
 import contextlib
 import io

@@ -37,7 +37,7 @@ def offered(folder: Path, *words: str) -> set[str]:
 
 def test_commands_and_options_are_offered(bash: Path) -> None:
     assert {"demo", "doctor", "compress", "config"} <= offered(bash, "extracot", "")
-    assert offered(bash, "extracot", "comp") == {"compress", "compare", "completion"}
+    assert offered(bash, "extracot", "compl") == {"completion"}
     assert offered(bash, "extracot", "compress", "--rat") == {"--ratios"}
     assert offered(bash, "extracot", "config", "") >= {"list", "show", "check", "launch"}
 
@@ -48,6 +48,14 @@ def test_a_stage_is_offered_its_own_presets_and_files(bash: Path) -> None:
     assert "chrpo-toy" in offered(bash, "extracot", "chrpo-verl", "chrpo")
     assert offered(bash, "extracot", "config", "show", "toy-sm") == {"toy-smoke"}
     assert offered(bash, "extracot", "config", "launch", "") >= {"fsdp2", "zero3"}
+
+
+@pytest.mark.skipif(shutil.which("fish") is None, reason="needs fish")
+def test_fish_is_offered_the_same(tmp_path: Path) -> None:
+    (tmp_path / "script").write_text(completion_script(build_parser(), "fish"))
+    asked = "source ./script; complete -C 'extracot sft sft'; complete -C 'extracot compl'"
+    done = subprocess.run(["fish", "-c", asked], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True)
+    assert {line.split("\t")[0] for line in done.stdout.split("\n")} >= {"sft-toy", "sft-qwen3-1.7b", "completion"}
 
 
 def test_every_preset_is_offered_somewhere() -> None:

@@ -26,7 +26,7 @@ def test_without_vllm_the_error_names_the_extra(tiny_model_dir: Path, monkeypatc
     from transformers import AutoTokenizer
 
     monkeypatch.setitem(sys.modules, "vllm", None)  # importing it then raises ImportError
-    with pytest.raises(MissingExtraError, match=r"pip install 'extracot\[vllm\]'"):
+    with pytest.raises(MissingExtraError, match=r"pip install '\.\[vllm\]' in a checkout"):
         VllmBackend(str(tiny_model_dir), AutoTokenizer.from_pretrained(tiny_model_dir), StopTokens((), None), 4, {})
 
 

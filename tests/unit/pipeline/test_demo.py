@@ -91,6 +91,17 @@ def test_the_command_runs_the_recipe_with_resume_and_prints_the_report_last(
     assert said.err.startswith("Every stage of the method") and "nothing else" in said.out
 
 
+def test_a_demo_that_is_stopped_says_how_to_go_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(options: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(demo_command, "run_stage_command", stop)
+    assert main(["demo", "--out", str(tmp_path)]) == 130
+    assert capsys.readouterr().err.endswith("extracot: error: interrupted; the same command goes on\n")
+
+
 def test_a_dry_run_says_what_would_happen(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["demo", "--dry-run", "--out", str(tmp_path / "new")]) == 0
     said = capsys.readouterr()

@@ -84,5 +84,5 @@ def test_without_peft_the_extra_is_named(
     train_tiny_sft: TrainTinySft, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, "peft", None)
-    with pytest.raises(MissingExtraError, match=r"extracot\[lora\]"):
+    with pytest.raises(MissingExtraError, match=r"pip install -c constraints.txt '\.\[lora\]' in a checkout"):
         train_tiny_sft(tmp_path, lora={})
