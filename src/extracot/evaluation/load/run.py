@@ -11,12 +11,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from extracot.evaluation.arms import Arm, ArmMode, resolve_arms
 from extracot.evaluation.config import BASE_ARM
 from extracot.evaluation.load.config import MeasureLoadConfig
 from extracot.evaluation.load.figures import load_figures, render_csv, render_markdown, render_plain
-from extracot.evaluation.loop import Arm, ArmMode
 from extracot.evaluation.metrics import RowKey
-from extracot.evaluation.run import resolve_arms
 from extracot.evaluation.table import describe_mode
 from extracot.generate.backend import Backend, FailedRequest, Generation, Sampling, request_seed
 from extracot.generate.backend_config import ServerConfig
