@@ -1,8 +1,8 @@
 """Every block of code that the READMEs and docs/ show is one that works: commands, Python, YAML and JSON.
 
 A page's blocks run in their order, in a folder that holds what the reader is asked to bring (`BROUGHT`). Commands that
-take long run dry; that what an earlier one would have made is missing, or a model of the Hub, is the only error they may
-end with. Programs that are not ours (`vllm`, `curl`, ...) are looked at, not run.
+take long run dry; that what an earlier one would have made is missing, or a model of the Hub, is the only error they
+may end with. Programs that are not ours (`vllm`, `curl`, ...) are looked at, not run.
 """
 
 import argparse
