@@ -43,8 +43,10 @@ NOT_CODE = ("text",)
 RUNS_DRY = {*STAGES, "demo"} - {"compress"}
 """Commands that take long; the others run as shown."""
 MAY_BE_MISSING = re.compile(
-    r"extracot: error: .*((\bruns/\S+|\S+\.jsonl(\.gz)?) does not exist|couldn't connect to 'https://huggingface.co').*"
+    r"extracot: error: .*((\bruns/\S+|\S+\.jsonl(\.gz)?) does not exist.*"
+    r"|cannot load the tokenizer of [\w.-]+/[\w.-]+: We couldn't connect to .*)"
 )
+"""What a reader has and a test has not: runs, files, models of the Hub."""
 
 COT = "Gus has 4 shells, so $ Gus = 4 $. Next, $ Ola = 4 + 5 = 9 $. So Ola has 9. The answer is \\boxed{9}."
 QUESTION = "Gus has 4 shells. Ola has 5 more. How many shells does Ola have?"
