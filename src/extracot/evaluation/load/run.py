@@ -25,9 +25,9 @@ from extracot.io.jsonl import JsonlWriter, read_records
 from extracot.io.manifest import Manifest
 from extracot.io.run_directory import RunDirectory
 from extracot.models.load import load_tokenizer, resolve_model
+from extracot.problems.read import count_problems, read_problem_set
 from extracot.records.load import Load, TimedRequest
 from extracot.records.problem import Problem
-from extracot.toy.problems import resolve_problems
 
 
 def run(config: MeasureLoadConfig, run_dir: RunDirectory) -> Manifest:
@@ -39,22 +39,23 @@ def run(config: MeasureLoadConfig, run_dir: RunDirectory) -> Manifest:
     """
     if run_dir.is_complete:
         return run_dir.manifest
-    problems = resolve_problems(config.problems)[: config.limit]
-    arms = resolve_arms(config)
+    problem_set = read_problem_set(config.problems).first(config.limit)
+    arms = _measured_arms(config)
     path = run_dir.records("loads.jsonl")
     done = {_load_id(load) for load in read_records(path, Load)} if path.exists() else set()
     with JsonlWriter(path) as writer:
         for arm in arms:
             for concurrency in config.concurrency:
                 owed = [mode for mode in arm.modes if (mode.key, concurrency) not in done]
-                for load in _measure_arm(config, arm, owed, problems, concurrency) if owed else ():
+                for load in _measure_arm(config, arm, owed, problem_set.problems, concurrency) if owed else ():
                     writer.write(load)
                     figures = load_figures(load)
                     run_dir.log(
                         f"{arm.name} {describe_mode(_load_id(load)[0])}, {concurrency} at once: "
                         f"{figures.requests_per_s:.2f} requests/s, {figures.tokens_per_s:.0f} tokens/s"
                     )
-    return _finish(config, run_dir, arms, path)
+    inputs = [Path(resolve_model(arm.model)) for arm in arms] + [Path(path) for path in (problem_set.path,) if path]
+    return _finish(config, run_dir, [one for one in dict.fromkeys(inputs) if one.exists()], path)
 
 
 def plan(config: MeasureLoadConfig) -> str:
@@ -63,12 +64,17 @@ def plan(config: MeasureLoadConfig) -> str:
     Raises:
         ConfigError, ModelError, DataError, MissingFileError, UsageError: as `run`, without loading models.
     """
-    n_requests = len(resolve_problems(config.problems)[: config.limit]) * config.samples_per_problem
+    n_requests = count_problems(config.problems, config.limit) * config.samples_per_problem
     at_once = ", ".join(map(str, config.concurrency))
     lines = [f"{n_requests} requests, {at_once} at once, after {config.warmup_requests} that do not count, to each of:"]
-    for arm in resolve_arms(config):
+    for arm in _measured_arms(config):
         lines.append(f"{arm.name} ({arm.model}): {', '.join(describe_mode(mode.key) for mode in arm.modes)}")
     return "\n".join(lines)
+
+
+def _measured_arms(config: MeasureLoadConfig) -> list[Arm]:
+    """All arms but the controls, whose thinking comes from elsewhere and takes no time."""
+    return [arm for arm in resolve_arms(config) if arm.cut is None]
 
 
 class _Asked(NamedTuple):
@@ -141,17 +147,15 @@ def _timed(problem_id: str, result: Generation | FailedRequest) -> TimedRequest:
     return TimedRequest(problem_id=problem_id, latency_s=result.latency_s, n_tokens=len(result.token_ids))
 
 
-def _finish(config: MeasureLoadConfig, run_dir: RunDirectory, arms: Sequence[Arm], path: Path) -> Manifest:
+def _finish(config: MeasureLoadConfig, run_dir: RunDirectory, inputs: Sequence[Path], path: Path) -> Manifest:
     loads = list(read_records(path, Load))
     print(render_plain(loads))
     markdown_path, csv_path = run_dir.path / "table.md", run_dir.path / "table.csv"
     write_text_atomic(markdown_path, render_markdown(loads))
     write_text_atomic(csv_path, render_csv(loads))
-    models = [folder for arm in arms if (folder := Path(resolve_model(arm.model))).is_dir()]
-    problem_files = [Path(config.problems)] if Path(config.problems).is_file() else []
     figures = [(load, load_figures(load)) for load in loads]
     return run_dir.finish(
-        inputs=[*problem_files, *dict.fromkeys(models)],
+        inputs=inputs,
         outputs=[path, markdown_path, csv_path],
         counts={"loads": len(loads), "failed": sum(one.n_failed for _, one in figures)},
         seeds={"sampling": config.sampling.seed},
