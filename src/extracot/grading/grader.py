@@ -8,6 +8,7 @@ answers outside of a box, and does not know whether a text was cut off: the call
 import atexit
 import math
 import multiprocessing
+import os
 import threading
 import time
 from collections.abc import Iterable
@@ -85,9 +86,9 @@ class Grader:
             timeout_s: seconds by the clock before a symbolic comparison's process is killed and replaced.
                 Honest ones take well under one on a free machine; the default leaves room for a busy one.
             n_workers: symbolic comparisons at a time.
-            batch_timeout_s: seconds by the clock for all symbolic comparisons of one `grade_many`, beside what it takes
-                to start processes; what is open then stays ungraded. None waits for each: n hostile answers may take
-                n x timeout_s / n_workers.
+            batch_timeout_s: seconds by the clock for all symbolic comparisons of one `grade_many`; what is open then
+                stays ungraded. The first start of the processes does not count, that of replacements does. None waits
+                for each: n hostile answers may take n x timeout_s / n_workers.
 
         Raises:
             UsageError: one of them is not positive.
@@ -102,6 +103,7 @@ class Grader:
         self._batch_timeout_s = batch_timeout_s
         self._lock = threading.Lock()
         self._pool: ProcessPool | None = None
+        self._started: ProcessFuture[int] | None = None
         self._is_closed = False
 
     def grade(self, gold: str, text: str) -> Grade:
@@ -149,7 +151,14 @@ class Grader:
 
     def _compare_all(self, pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Grade]:
         """Compare each (gold, predicted) once, as many at a time as there are processes, while the batch has time."""
-        deadline = None if self._batch_timeout_s is None else time.monotonic() + self._batch_timeout_s
+        # Short ones first: they are the honest ones more often, should the batch's time run out.
+        in_order = sorted(dict.fromkeys(pairs), key=lambda pair: len(pair[1]))
+        if not in_order:
+            return {}
+        deadline = None
+        if self._batch_timeout_s is not None:
+            self._wait_for_start()
+            deadline = time.monotonic() + self._batch_timeout_s
 
         def compare(pair: tuple[str, str]) -> Grade:
             left_s = math.inf if deadline is None else deadline - time.monotonic()
@@ -157,26 +166,37 @@ class Grader:
                 return Grade(Outcome.UNGRADED, pair[1], GradeMethod.TIMED_OUT)
             return _collect(self._schedule(*pair, timeout_s=min(self._timeout_s, left_s)), pair[1])
 
-        # Short ones first: they are the honest ones more often, should the batch's time run out.
-        in_order = sorted(dict.fromkeys(pairs), key=lambda pair: len(pair[1]))
-        if not in_order:
-            return {}
         with ThreadPoolExecutor(self._n_workers) as waiting:
             return dict(zip(in_order, waiting.map(compare, in_order), strict=True))
 
     def _schedule(self, gold: str, predicted: str, timeout_s: float) -> "ProcessFuture[bool | None]":
-        from pebble import ProcessPool
-
         with self._lock:
-            if self._is_closed:
-                raise UsageError("this grader is closed; make a new one")
-            if self._pool is None:
-                context = multiprocessing.get_context("spawn")
-                self._pool = ProcessPool(self._n_workers, initializer=warm_up, context=context)
             try:
-                return self._pool.schedule(compare_symbolically, (gold, predicted), timeout=timeout_s)
+                return self._open_pool().schedule(compare_symbolically, (gold, predicted), timeout=timeout_s)
             except RuntimeError as error:  # the pool broke down in an earlier call
                 raise StageError(_BROKEN_POOL) from error
+
+    def _wait_for_start(self) -> None:
+        """Return once a process has started and is warm; at once where one has been before."""
+        with self._lock:
+            if self._started is None:
+                self._started = self._open_pool().schedule(os.getpid)
+            started = self._started
+        try:
+            started.result()
+        except BrokenProcessPool as error:
+            raise StageError(_BROKEN_POOL) from error
+
+    def _open_pool(self) -> "ProcessPool":
+        """The processes, which start at the first call; the lock is held."""
+        from pebble import ProcessPool
+
+        if self._is_closed:
+            raise UsageError("this grader is closed; make a new one")
+        if self._pool is None:
+            context = multiprocessing.get_context("spawn")
+            self._pool = ProcessPool(self._n_workers, initializer=warm_up, context=context)
+        return self._pool
 
 
 def grade(completion: str, gold: str | float | Real) -> Grade:

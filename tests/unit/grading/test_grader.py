@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+import extracot.grading.grader as grader_module
 from extracot.errors import UsageError
 from extracot.grading import Grade, GradeMethod, Grader, compare_answers, grade
 from extracot.grading.grader import MAX_SYMBOLIC_CHARS, _grade_without_pool
@@ -144,6 +146,19 @@ def test_a_batch_of_bombs_ends_with_its_own_time_and_the_grader_goes_on() -> Non
     assert elapsed_s < 60  # one by one it were 60 x 4 s / 2, that is 120
     assert {grade.method for grade in grades[:-1]} == {GradeMethod.TIMED_OUT}
     assert grades[-1].outcome is after.outcome is Outcome.CORRECT  # a short answer does not wait for the bombs
+
+
+def test_the_first_start_of_the_processes_takes_nothing_of_a_batchs_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Grader(batch_timeout_s=20.0) as grader:
+        was_up = []
+
+        def clock() -> float:
+            was_up.append(grader._started is not None and grader._started.done())
+            return 0.0
+
+        monkeypatch.setattr(grader_module, "time", SimpleNamespace(monotonic=clock))
+        assert grader.grade("5", "\\boxed{\\max(3, 5)}").outcome is Outcome.CORRECT
+    assert was_up and all(was_up)
 
 
 def test_grades_come_in_order_and_equal_pairs_are_compared_once(
