@@ -42,11 +42,8 @@ _BEHIND_QUOTIENT: Final = re.compile(f"{_NAMED}|{_LEFT}|{_LETTER}|{_FRACTION}|{_
 _BEHIND_UNIT: Final = re.compile(_SMALLER_UNIT)
 _BEHIND_ALL: Final = re.compile(f"{_NAMED}|{_LEFT}|{_LETTER}|{_ROUNDED}|{_MODULUS}|{_SMALLER_UNIT}")
 
-_QUOTIENT: Final = re.compile(
-    r"(?:[/÷⁄]|\\div(?![A-Za-z])|\\[dtc]?frac|\bdivided by\b).*"
-    r"(?:[=≈≡]|\\approx|\b(?:is|gives|makes|yields|equals?)\b)",
-    re.DOTALL,
-)
+_DIVISION: Final = re.compile(r"[/÷⁄]|\\div(?![A-Za-z])|\\[dtc]?frac|\bdivided by\b")
+_EQUALITY: Final = re.compile(r"[=≈≡]|\\approx|\b(?:is|gives|makes|yields|equals?)\b")
 _ENDS_IN_UNIT: Final = re.compile(rf"\d[ ]?(?:{_UNIT})$")
 _DIGITS: Final = re.compile(r"\d[\d,]*(?:\.\d+)?(?:/\d+)?")
 
@@ -58,11 +55,20 @@ def end_with_remainder(text: str, start: int, end: int, is_formula: bool) -> int
     body = text[start:end]
     pattern = _BEHIND_AMOUNT
     if is_formula:
-        pattern = _BEHIND_QUOTIENT if _QUOTIENT.search(body) else _BEHIND_FORMULA
+        pattern = _BEHIND_QUOTIENT if _states_quotient(body) else _BEHIND_FORMULA
     match = pattern.match(text, end)
     if match is None and is_formula and _ENDS_IN_UNIT.search(body):
         match = _BEHIND_UNIT.match(text, end)
     return end if match is None else match.end()
+
+
+def _states_quotient(formula: str) -> bool:
+    """Whether a sign of equality comes somewhere behind a division.
+
+    In two searches: one pattern for both takes quadratic time where fractions repeat and nothing says what they make.
+    """
+    division = _DIVISION.search(formula)
+    return division is not None and _EQUALITY.search(formula, division.end()) is not None
 
 
 def split_remainder(statement: str) -> tuple[str, list[str]]:

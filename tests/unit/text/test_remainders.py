@@ -1,12 +1,13 @@
 """No cut between a result and what makes it true."""
 
+import time
 from fractions import Fraction
 
 import pytest
 
 from extracot.text.equations import equation_sides
 from extracot.text.formulas import formula_spans
-from extracot.text.remainders import split_remainder
+from extracot.text.remainders import end_with_remainder, split_remainder
 from extracot.text.units import segment
 
 
@@ -77,3 +78,10 @@ def test_a_statement_ends_in_its_quotient_and_states_its_remainder_too(statement
 def test_a_statement_without_a_remainder_is_left_as_it_is() -> None:
     for statement in ("25 / r = 5", "x = 5 feet + 3 feet", "A / B = 7", "6 remainder"):
         assert split_remainder(statement) == (statement, [])
+
+
+def test_a_formula_that_repeats_its_divisions_takes_no_more_than_moments() -> None:
+    text = "$" + "\\frac{1}{2} + " * 4000 + "1$ and so on"
+    started_s = time.process_time()  # of this process alone, so a busy machine does not count
+    assert end_with_remainder(text, 0, text.rindex("$") + 1, is_formula=True) == text.rindex("$") + 1
+    assert time.process_time() - started_s < 5  # a hundredth of that; half a minute where every division looks ahead
