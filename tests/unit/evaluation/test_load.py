@@ -13,7 +13,7 @@ from extracot.errors import ConfigError
 from extracot.evaluation.load.config import MeasureLoadConfig
 from extracot.evaluation.load.figures import load_figures, render_csv, render_markdown, render_plain
 from extracot.evaluation.load.run import plan, run
-from extracot.io.config import load_config
+from extracot.io.config import is_free_on_resume, load_config
 from extracot.io.jsonl import read_records
 from extracot.io.run_directory import RunDirectory
 from extracot.records.load import Load, TimedRequest
@@ -133,3 +133,9 @@ def test_a_model_in_this_process_is_timed_batch_by_batch_and_controls_are_left_o
 def test_a_load_that_cannot_be_meant_is_refused(concurrency: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         load_config(MeasureLoadConfig, None, ["problems=toy", "base_model=toy", f"concurrency={concurrency}"])
+
+
+def test_a_resume_may_find_the_server_elsewhere_but_not_ask_it_faster(config: MeasureLoadConfig) -> None:
+    assert is_free_on_resume("server.base_url", config) and is_free_on_resume("arms.0.server.base_url", config)
+    for key in ("server.requests_per_minute", "server.timeout_s", "server.concurrency", "concurrency"):
+        assert not is_free_on_resume(key, config), key

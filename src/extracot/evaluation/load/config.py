@@ -1,13 +1,23 @@
 """Config of the measure-load stage."""
 
+from typing import ClassVar
+
 from pydantic import Field, field_validator
 
 from extracot.evaluation.config import EvaluateConfig
+from extracot.generate.backend_config import ServerConfig
 
 
 class MeasureLoadConfig(EvaluateConfig):
     """What an evaluation may be told, so that its own config can be given, and the load. Nothing is graded, and
     `batch_size` has no effect: `concurrency` is in its place, and in that of a server's own."""
+
+    # How fast and how patiently a server is asked is the load itself, or decides what fails under it.
+    free_on_resume: ClassVar[frozenset[str]] = frozenset(
+        f"{where}.{key}"
+        for where in ("server", "arms.server")
+        for key in ServerConfig.changes_no_record - {"concurrency", "requests_per_minute", "timeout_s"}
+    )
 
     concurrency: tuple[int, ...] = Field(default=(1, 32), min_length=1)
     """Requests under way at once; several are measured one after the other. A server gets the next request when one is
