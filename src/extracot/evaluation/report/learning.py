@@ -89,12 +89,15 @@ def smooth(points: Sequence[tuple[float, float]]) -> dict[float, float]:
 
 
 def _arm_of(path: Path, models: Sequence[tuple[str, str]]) -> str | None:
-    """The arm whose model this run wrote: the longest common end of the two paths decides, as runs may be moved."""
+    """The arm whose model this run wrote: the longest common end of the two paths decides, as runs may be moved.
+
+    None where no arm's is long enough, or those of several arms are equally long.
+    """
     own = (path.resolve() / "model").parts
-    best = max(models, key=lambda model: _n_shared(own, Path(model[1]).parts), default=None)
-    if best is None or _n_shared(own, Path(best[1]).parts) < _FEWEST_SHARED_PARTS:
-        return None
-    return best[0]
+    n_shared = [(name, _n_shared(own, Path(model).parts)) for name, model in models]
+    most = max((n for _, n in n_shared), default=0)
+    nearest = {name for name, n in n_shared if n == most}
+    return nearest.pop() if most >= _FEWEST_SHARED_PARTS and len(nearest) == 1 else None
 
 
 def _n_shared(first: Sequence[str], second: Sequence[str]) -> int:

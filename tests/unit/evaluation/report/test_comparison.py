@@ -114,3 +114,11 @@ def test_a_band_holds_every_run(pipeline: Path) -> None:
 def test_smoothing_keeps_a_constant_and_short_curves_as_they_are() -> None:
     assert set(smooth([(float(step), 2.0) for step in range(100)]).values()) == {2.0}
     assert smooth([(1.0, 0.0), (2.0, 1.0)]) == {1.0: 0.0, 2.0: 1.0}
+
+
+def test_a_moved_run_that_might_be_either_arms_goes_by_its_folder(tmp_path: Path, pipeline: Path) -> None:
+    shutil.copytree(pipeline / "03-chrpo", tmp_path / "03-chrpo")
+    run = read_stage_run(tmp_path / "03-chrpo")
+    arms = tuple(ArmConfig(name=name, model=f"runs/{name}/03-chrpo/model") for name in ("one", "other"))
+    config = EvaluateConfig(problems="toy", base_model="toy", arms=arms)
+    assert [arm.arm for arm in learning_by_arm([run], [config])] == ["chrpo"]
