@@ -21,7 +21,7 @@ from extracot.models.run import run as prepare_model
 from extracot.records.score import Score
 
 PROGRAM = Path(__file__).with_name("killed_evaluation.py")
-N_PROBLEMS, N_KILLS = 60, 100
+N_PROBLEMS, N_KILLS = 100, 100
 
 
 @pytest.mark.slow
@@ -40,7 +40,8 @@ def test_a_hundred_kills_at_random_points_leave_the_records_of_an_unkilled_run(
         "sampling": {"max_new_tokens": 60, "temperature": 0.7}, "backend": "openai", "server": section,
     }  # fmt: skip
     (tmp_path / "values.json").write_text(json.dumps(values))
-    generator, longest_s = random.Random(1), [0.02]
+    # A slow machine may write several lines more before each kill: eight are there for each, at some 12 ms a line.
+    generator, longest_s = random.Random(1), [0.05]
 
     def script(asked: Any, _: int) -> Any:
         """The same answer to the same request, sooner or later; some are cut."""
