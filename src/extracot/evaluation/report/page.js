@@ -91,7 +91,7 @@ function card(gallery, item, shown, withDropped, isHit) {
 }
 
 function question(gallery, item, wanted) {
-  const isBase = (shown) => gallery.rows[shown.row].asked === "base";
+  const isBase = (shown) => gallery.rows[shown.row].style === "base";
   const isShown = (shown) => (wanted.arm === "" && wanted.asked === "" ? true : passes(gallery, shown, { ...wanted, outcome: "" }))
     && (wanted.sample === "" || shown.sample === Number(wanted.sample));
   const bases = item.shown.filter(isBase);

@@ -14,6 +14,7 @@ from extracot.evaluation.report.examples.gallery import in_turn
 from extracot.evaluation.report.examples.packing import PackedGallery, pack
 from extracot.evaluation.report.filters import read_filters
 from extracot.evaluation.report.results import arrange_results
+from extracot.evaluation.report.sections.browser import browser_section
 from extracot.io.config import StageConfig
 from extracot.io.jsonl import JsonlWriter
 from extracot.io.run_directory import RunDirectory
@@ -162,3 +163,11 @@ def test_filters_say_what_they_took_and_why(tmp_path: Path) -> None:
         ("not_correct", {"": 2}, False, "its answer is wrong"),
         ("chain_cut", {"0.10": 3, "0.20": 0}, True, ""),
     ]
+
+
+def test_what_is_left_out_was_chosen_as_the_page_says(score: MakeScore) -> None:
+    results = arrange_results([score(f"p-{n}") for n in range(5)])
+    gallery = gather_completions(results, ["sample 1"])
+    page = browser_section(gallery._replace(choice="the first of them"), "questions", 10**6, max_items=2)
+    assert "Shown are 2 of 5, the first of them; 3 are left out." in page
+    assert "chosen by a hash" in gallery.choice

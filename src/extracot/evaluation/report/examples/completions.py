@@ -48,7 +48,8 @@ def gather_completions(results: Results, samples: Sequence[str]) -> Gallery:
         else "There is no base model here to compare the thinking with."
     )
     items = (_item(by_problem[name]) for name in order)
-    return Gallery("Questions", note, rows, list(samples), items, len(order))
+    choice = "chosen by a hash, difficulties in turn, as far as examples and examples_mb allow"
+    return Gallery("Questions", note, rows, list(samples), items, len(order), choice)
 
 
 def _item(found: Sequence[tuple[int, Score]]) -> GalleryItem:

@@ -57,7 +57,8 @@ def gather_compressions(runs: Sequence[StageRun]) -> Gallery | None:
         note += f" Runs that did not cut all of these traces are not shown: {', '.join(of_others)}."
     if unread:
         note += f" Not shown: {'; '.join(unread)}."
-    return Gallery("What the compressor cut", note, rows, ["sample"], _items(views, keys), len(views))
+    choice = "the first, as far as the page has room and examples allows"
+    return Gallery("What the compressor cut", note, rows, ["sample"], _items(views, keys), len(views), choice)
 
 
 def _items(views: Sequence[ViewedTrace], keys: Sequence[tuple[str, str]]) -> Iterator[GalleryItem]:

@@ -1,6 +1,6 @@
 """What the browser of examples is given: one gallery per data set, and one of the compressor's own cuts.
 
-The page's script reads these as JSON, so the fields are its interface (see `browser.js`).
+The page's script reads these as JSON, so the fields are its interface (see `page.js`).
 """
 
 import hashlib
@@ -34,7 +34,7 @@ class Shown(TypedDict):
     """"lost" where the base model is right and this is not, "won" the other way round, else ""."""
     facts: str
     text: str
-    """The thinking as it was written; "" where the edits alone make it."""
+    """The thinking as it was written, or what the compressor left of it."""
     visible: str
     edits: list[Edit] | None
     """How the thinking came from the item's pieces; None where there is nothing to compare with."""
@@ -63,6 +63,8 @@ class Gallery(NamedTuple):
     items: Iterable[GalleryItem]
     """In the order in which they are shown; made one by one, since a page may have room for a part only."""
     n_items: int
+    choice: str
+    """How those that a page has room for are chosen, for its readers."""
 
 
 def in_turn(levels_of: dict[str, int | None]) -> list[str]:

@@ -20,10 +20,7 @@ def browser_section(gallery: Gallery, name: str, max_bytes: int, max_items: int 
     left_out = packed.n_items - packed.n_shown
     note = gallery.note
     if left_out:
-        note += (
-            f" Shown are {packed.n_shown} of {packed.n_items}, chosen by a hash, difficulties in turn; "
-            f"{left_out} are left out, for the limits that examples and examples_mb set."
-        )
+        note += f" Shown are {packed.n_shown} of {packed.n_items}, {gallery.choice}; {left_out} are left out."
     buttons = (
         element("button", escape("‹ Previous"), type="button"),
         element("span", class_="where", aria_live="polite"),
