@@ -123,6 +123,9 @@ def merge_data_sets(runs: Sequence[EvaluationRun]) -> list[DataSet]:
     """One data set per distinct `problems`, in order; a later run's completions count as further samples.
 
     Metrics treat samples of one question as dependent, so a greedy run given twice adds no false certainty.
+
+    Raises:
+        DataError: runs on the same problems whose questions differ, since the file behind the name has changed.
     """
     by_problems: dict[str, list[EvaluationRun]] = {}
     for run in runs:
@@ -131,6 +134,7 @@ def merge_data_sets(runs: Sequence[EvaluationRun]) -> list[DataSet]:
 
 
 def _merge(runs: Sequence[EvaluationRun]) -> DataSet:
+    _require_same_questions(runs)
     labels = label_runs([run.run.path for run in runs])
     scores: list[Score] = []
     samples: list[str] = []
@@ -147,6 +151,19 @@ def _merge(runs: Sequence[EvaluationRun]) -> DataSet:
             samples += [label if n_samples == 1 else f"{label}, sample {number + 1}" for number in range(n_samples)]
     named = [RunScores(label, run.scores) for label, run in zip(labels, runs, strict=True)]
     return DataSet(scores, runs[0].config, named, samples)
+
+
+def _require_same_questions(runs: Sequence[EvaluationRun]) -> None:
+    """See that an id means one question, whichever run asked it: what is paired by id would say nothing else."""
+    known: dict[str, tuple[str, str]] = {}
+    for run in runs:
+        for score in run.scores:
+            asked = (score.question, score.answer)
+            if known.setdefault(score.problem_id, asked) != asked:
+                raise DataError(
+                    f"{run.run.path} and {runs[0].run.path} both ask {run.config.problems}, but problem "
+                    f"{score.problem_id} has another question or gold answer in one of them; report them apart"
+                )
 
 
 def _read_curves(path: Path) -> dict[str, list[tuple[float, float]]]:
@@ -174,10 +191,10 @@ def _thin(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
 
 
 def _read_budgets(folder: Path) -> list[TeacherBudget]:
-    known = TeacherBudget.model_fields["format"].default
+    known = {TeacherBudget.model_fields["format"].default, *TeacherBudget.older_formats}
     budgets: list[TeacherBudget] = []
     for path in sorted(folder.glob("*.jsonl")):
         _, first = next(read_jsonl(path), (0, {}))
-        if first.get("format") == known:
+        if first.get("format") in known:
             budgets.extend(read_records(path, TeacherBudget))
     return budgets

@@ -25,7 +25,7 @@ def run(config: ReportConfig, run_dir: RunDirectory) -> Manifest:
 
     Raises:
         MissingFileError: a run that is not there or not finished.
-        DataError: a run of another stage, or records this version cannot read.
+        DataError: a run of another stage, records this version cannot read, or one id for two questions.
     """
     if run_dir.is_complete:
         return run_dir.manifest

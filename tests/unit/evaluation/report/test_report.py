@@ -2,7 +2,9 @@
 
 import base64
 import hashlib
+import json
 import re
+import shutil
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -10,14 +12,17 @@ from pathlib import Path
 import pytest
 
 from extracot.errors import DataError, MissingFileError
-from extracot.evaluation.report.collect import merge_data_sets, read_evaluation, read_pipelines
+from extracot.evaluation.report.charts import ChartSeries
+from extracot.evaluation.report.collect import merge_data_sets, read_evaluation, read_pipelines, read_stage_run
 from extracot.evaluation.report.config import ReportConfig
 from extracot.evaluation.report.results import arrange_results, compare_curves
 from extracot.evaluation.report.run import run
+from extracot.evaluation.report.sections import control
 from extracot.evaluation.report.svg import Box, Scale, format_tick, place_label, round_ticks
 from extracot.io.run_directory import RunDirectory
 from extracot.records.outcome import Outcome
 from extracot.records.score import Score
+from extracot.text.markup import NOTHING
 
 MakeScore = Callable[..., Score]
 HOSTILE = "</pre></details><script>alert(1)</script><img src=x onerror=alert(2)>\x00\u202e\"' & <b>bold</b>"
@@ -252,3 +257,36 @@ def test_labels_never_overlap_and_give_up_when_there_is_no_room() -> None:
     n_placed = sum(label is not None for label in placed)
     assert 0 < n_placed < 20 and len(taken) == n_placed
     assert not any(a.overlaps(b) for i, a in enumerate(taken) for b in taken[:i])
+
+
+def test_budgets_of_the_older_format_are_shown_too(tmp_path: Path, pipeline: Path) -> None:
+    shutil.copytree(pipeline, tmp_path / "old")
+    (old,) = [one.path for one in read_pipelines([tmp_path / "old"]) if one.budgets]
+    (path,) = (old / "records").glob("*.jsonl")
+    rows = [{**json.loads(line), "format": "extracot.budget/1"} for line in path.read_text().splitlines()]
+    path.write_text("".join(json.dumps({**row, "actual_ratios": {}}) + "\n" for row in rows))
+    assert len(read_stage_run(old).budgets) == 100
+
+
+def test_one_id_for_two_questions_is_refused(
+    tmp_path: Path, score: MakeScore, save_evaluation: Callable[..., Path]
+) -> None:
+    first = save_evaluation(tmp_path / "first", [score("1", question="What is 4 + 5?")])
+    second = save_evaluation(tmp_path / "second", [score("1", question="What is 3 + 6?")])
+    with pytest.raises(DataError, match="second and .*first both ask .* problem 1 has another question"):
+        merge_data_sets([read_evaluation(first), read_evaluation(second)])
+
+
+def test_a_ratio_without_reference_leaves_every_interval_with_its_own_point(
+    score: MakeScore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = {"arm": "ours", "mode": "fixed"}
+    scores = [score("a", target_ratio=0.2, reference=None, **asked)]
+    # 0.5 and 0.7 of the reference, hence an interval around 0.6
+    scores += [score(name, target_ratio=0.5, n_think_tokens=n, **asked) for name, n in (("a", 50), ("b", 70))]
+    drawn: list[ChartSeries] = []
+    monkeypatch.setattr(control, "control_chart", lambda series, *_: drawn.extend(series) or NOTHING)
+    control.control_figure(arrange_results(scores))
+    (point,) = drawn[0].points
+    assert (point.x, point.y) == (0.5, 0.6)
+    assert point.interval is not None and point.interval.low < 0.6 < point.interval.high

@@ -13,11 +13,12 @@ def control_figure(results: Results) -> Markup:
     remarks: list[Markup] = []
     for arm, style in results.styles.items():
         fixed = [row for row in results.rows_of(arm) if row.key.mode == "fixed"]
-        by_target = {
-            row.key.target_ratio: row.metrics.act_ratio
+        measured = [
+            (row.key.target_ratio, row.metrics.act_ratio, row.metrics.act_ratio_interval)
             for row in fixed
             if row.key.target_ratio is not None and row.metrics.act_ratio is not None
-        }
+        ]
+        by_target = {target: actual for target, actual, _ in measured}
         quality = control_quality(by_target)
         if quality is None:
             continue
@@ -25,11 +26,11 @@ def control_figure(results: Results) -> Markup:
             ChartPoint(
                 target,
                 actual,
-                row.metrics.act_ratio_interval,
+                interval,
                 f"{actual:.2f}" if style == "main" else "",
                 f"{arm}, target {target:.2f}: ActRatio {actual:.3f}",
             )
-            for row, (target, actual) in zip(fixed, by_target.items(), strict=False)
+            for target, actual, interval in measured
         ]
         series.append(ChartSeries(arm, points, style))
         order = (
