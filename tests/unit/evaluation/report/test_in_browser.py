@@ -112,6 +112,17 @@ def test_filters_leave_the_questions_that_pass_them(browser: Browser, small: Pat
     assert texts(browser, ".question") == ["Question c?"]
 
 
+def test_another_arm_without_control_tokens_is_not_taken_for_the_base_model(
+    tmp_path: Path, browser: Browser, score: MakeScore, save_evaluation: Callable[..., Path]
+) -> None:
+    scores = [score(), score(arm="plain"), score(arm="ours", mode="policy", chosen_ratio=0.2)]
+    browser.open(write_page(tmp_path / "report", save_evaluation(tmp_path / "evaluation", scores)))
+    named = {"": ["base", "plain base", "ours policy → 0.20"], "ours": ["base", "ours policy → 0.20"]}
+    for arm, shown in {**named, "plain": ["base", "plain base"]}.items():
+        choose(browser, "Arm", arm)
+        assert sorted(texts(browser, ".completion strong")) == sorted(shown), arm
+
+
 def test_buttons_and_arrow_keys_step_through_every_question(browser: Browser, small: Path) -> None:
     browser.open(small)
     seen = texts(browser, ".question")
