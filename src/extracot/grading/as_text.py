@@ -24,8 +24,8 @@ def answer_text(answer: str | float | Real, what: str) -> str:
             return str(int(answer))
         if isinstance(answer, Rational):
             return f"{answer.numerator}/{answer.denominator}"
-        if math.isfinite(answer):
-            return format(Decimal(repr(float(answer))), "f")
+        if math.isfinite(answer):  # str has no more digits than its type: a float32 of 0.1 is 0.1
+            return format(Decimal(str(answer)), "f")
     raise UsageError(f"the {what} is {answer!r}, of type {type(answer).__name__}; give a text or a finite number")
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 import extracot.grading.grader as grader_module
@@ -222,6 +223,7 @@ def test_a_gold_that_cannot_be_read_is_left_undecided() -> None:
         ("So \\boxed{0.0000001}.", 1e-7, Outcome.CORRECT),
         ("So \\boxed{\\frac{1}{3}}.", Fraction(1, 3), Outcome.CORRECT),
         ("So \\boxed{-4}.", -4, Outcome.CORRECT),
+        ("So \\boxed{0.1}.", np.float32(0.1), Outcome.CORRECT),
     ],
 )
 def test_a_gold_answer_may_be_a_number(completion: str, gold: Any, outcome: Outcome) -> None:
