@@ -13,7 +13,7 @@ from extracot.problems.benchmark import Benchmark, BenchmarkRow
 from extracot.records.problem import parse_level, required_text
 from extracot.text.answers import last_boxed
 
-_NUMBER = re.compile(r"[-+]?\d[\d,]*(\.\d+)?")
+_NUMBER = re.compile(r"[-+]?(\d{1,3}(,\d{3})+|\d+)(\.\d+)?")
 _LETTERS: Final = "ABCDEFGHIJ"
 _MMLU_STEM: Final = frozenset(
     {

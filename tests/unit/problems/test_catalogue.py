@@ -17,7 +17,8 @@ from extracot.problems.catalogue import BENCHMARKS, plain_number
         ("-3", "-3"),
         ("0.50", "0.50"),  # a decimal is taken at its word
         ("\\frac{14}{3}", "\\frac{14}{3}"),
-        ("1,2", "12"),  # digits and commas are one number in the benchmarks that this is for
+        ("1,2", "1,2"),  # two answers, no thousands
+        ("1,234,567.50", "1234567.50"),
     ],
 )
 def test_a_number_has_one_spelling(text: str, expected: str) -> None:
