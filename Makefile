@@ -4,7 +4,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test lint bench docs
+.PHONY: install demo test lint bench docs
+
+install: $(INSTALLED)  ## the environment alone
 
 demo: $(INSTALLED)  ## the whole method in the toy world, on a CPU; run it again to go on where it stopped
 	$(BIN)/extracot demo
@@ -28,6 +30,7 @@ $(VENV)/.installed-docs: $(INSTALLED)
 	touch $@
 
 $(INSTALLED): pyproject.toml constraints.txt
+	@echo "installing into $(VENV): a few minutes, about 2 GB"
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@

@@ -39,7 +39,23 @@ class _Parser(argparse.ArgumentParser):
         return f"{super().format_help()}\n{describe_keys(self.stage.config_class())}\n"
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}; see: {self.prog} --help")
+        raise UsageError(f"{message}{self._near_flag(message)}; see: {self.prog} --help")
+
+    def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]
+        """As argparse's, but an unknown flag is refused where it was given: the command then names its own nearest."""
+        known, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return known, unknown
+
+    def _near_flag(self, message: str) -> str:
+        """What an unknown flag may have meant, or ""."""
+        word = next((word for word in message.split() if word.startswith("--")), None)
+        if word is None or not message.startswith("unrecognized"):
+            return ""
+        from extracot.io.nearest import did_you_mean
+
+        return did_you_mean(word.partition("=")[0], [flag for flag in self._option_string_actions if flag[:2] == "--"])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -54,10 +54,9 @@ class Tally:
         for target in self._targets():
             name = _name(target)
             off = f", off by {values[f'ratio_error@{name}']}" if f"ratio_error@{name}" in values else ""
-            lines.append(
-                f"target {name}: actual {values[f'actual_ratio@{name}']}{off}, "
-                f"formulas kept {values[f'formulas_kept@{name}']}"
-            )
+            kept = values[f"formulas_kept@{name}"]
+            formulas = "no formulas" if kept is None else f"{kept:.1%} of the formulas kept, none cut"
+            lines.append(f"target {name}: actual {values[f'actual_ratio@{name}']}{off}, {formulas}")
         return lines
 
     def _targets(self) -> list["_Target"]:

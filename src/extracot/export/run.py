@@ -6,7 +6,7 @@ from extracot.errors import ModelError
 from extracot.export.card import card
 from extracot.export.config import ExportConfig
 from extracot.export.source import find_source, load_source
-from extracot.export.training import asked_in_training
+from extracot.export.training import AskedFor, asked_in_training
 from extracot.io.manifest import Manifest
 from extracot.io.run_directory import RunDirectory
 from extracot.models.chat_template import budget_value
@@ -14,6 +14,13 @@ from extracot.models.control import control_token_ids
 from extracot.models.knob import Knob
 from extracot.models.load import load_tokenizer
 from extracot.text.control import control_tokens
+
+_ASKED_FOR = {
+    AskedFor.ALL: "its last training asked for ratios and for its own choice",
+    AskedFor.CHOICE: "its last training asked for its own choice alone; fixed ratios may have drifted",
+    AskedFor.RATIOS: "its last training asked for ratios, never for its own choice",
+    AskedFor.UNKNOWN: "the folder lies in no training run, so which budgets it obeys is not known",
+}
 
 
 def run(config: ExportConfig, run_dir: RunDirectory) -> Manifest:
@@ -53,7 +60,7 @@ def run(config: ExportConfig, run_dir: RunDirectory) -> Manifest:
 
     size_bytes = sum(path.stat().st_size for path in folder.iterdir())
     run_dir.log(f"export: {folder}, {size_bytes / 1e6:,.1f} MB in {str(model.dtype).removeprefix('torch.')}")
-    run_dir.log(f"export: its last training asked for: {asked_for}")
+    run_dir.log(f"export: {_ASKED_FOR[asked_for]}")
     run_dir.log(f"export: host it with: transformers serve {folder} (vLLM and SGLang: see {folder / 'README.md'})")
     return run_dir.finish(
         inputs=[path for path in (source.model, source.adapter) if path is not None and Path(path).is_dir()],

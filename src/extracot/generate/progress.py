@@ -6,6 +6,8 @@ from collections.abc import Callable
 from extracot.text.durations import format_duration
 
 _SECONDS_BETWEEN_REPORTS = 10.0
+_LEAST_SHARE_TO_EXTRAPOLATE = 0.02
+"""The first answers come late, a batch at once: what they say of the rest would only frighten."""
 
 
 class CompletionProgress:
@@ -61,8 +63,8 @@ class CompletionProgress:
         failed = f" ({self._n_failed} failed)" if self._n_failed else ""
         correct = f", {self._n_correct / self._n_graded:.1%} correct" if self._n_graded else ""
         tokens = f", {self._n_tokens / elapsed_s:.0f} tokens/s" if self._n_tokens else ""
+        so_far = f"{self._name}: {self._n_done}/{self._n_total}{failed}{correct}"
+        if self._n_done < _LEAST_SHARE_TO_EXTRAPOLATE * self._n_total:
+            return f"{so_far}{tokens}"
         left_s = elapsed_s / self._n_done * (self._n_total - self._n_done)
-        return (
-            f"{self._name}: {self._n_done}/{self._n_total}{failed}{correct}, {self._n_done / elapsed_s:.1f} a second"
-            f"{tokens}, {format_duration(left_s)} left"
-        )
+        return f"{so_far}, {self._n_done / elapsed_s:.1f} a second{tokens}, {format_duration(left_s)} left"

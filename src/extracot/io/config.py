@@ -77,13 +77,13 @@ def load_config(
         ConfigError: an unknown preset or key (names the nearest), a value of the wrong type, another stage.
         MissingFileError: a path that does not exist.
     """
-    origin = name_or_path or "defaults"
+    origin = "" if name_or_path is None else f"{name_or_path}: "
     tree: dict[str, Any] = {}
     if name_or_path is not None:
         tree = read_config(name_or_path)
         named_stage = tree.pop("stage", None)
         if stage is not None and named_stage not in (None, stage, also_of):
-            raise ConfigError(f"{origin}: is a config of stage {named_stage!r}, not of {stage!r}")
+            raise ConfigError(f"{origin}is a config of stage {named_stage!r}, not of {stage!r}")
     if values:
         tree = merge_trees(tree, values)
     for override in overrides:
@@ -91,7 +91,7 @@ def load_config(
     try:
         return cls.model_validate(tree)
     except ValidationError as error:
-        raise ConfigError(f"{origin}: {_describe(error, cls)}") from error
+        raise ConfigError(f"{origin}{_describe(error, cls)}") from error
 
 
 def list_presets() -> list[str]:
@@ -274,7 +274,8 @@ _Loader.add_implicit_resolver(
 
 def _describe(error: ValidationError, cls: type[BaseModel]) -> str:
     problems = []
-    for item in error.errors(include_url=False):
+    # Unknown keys first: a misspelt one is often why another is missing.
+    for item in sorted(error.errors(include_url=False), key=lambda item: item["type"] != "extra_forbidden"):
         key = ".".join(str(part) for part in item["loc"])
         if item["type"] == "extra_forbidden":
             known = _known_keys(cls, item["loc"][:-1])

@@ -31,3 +31,12 @@ def test_nothing_is_called_correct_or_wrong_that_cannot_be_graded_or_was_there_b
     progress.add(0, None)
     progress.add(0, None)
     assert said[0].startswith("import: 2/2, ") and "correct" not in said[0]
+
+
+def test_the_first_few_of_many_say_nothing_of_the_rest() -> None:
+    now_s = 100.0
+    said: list[str] = []
+    progress = CompletionProgress(said.append, "generate", n_total=2000, clock=lambda: now_s)
+    now_s += 100.0
+    progress.add(200, True)
+    assert said == ["generate: 1/2000, 100.0% correct, 2 tokens/s"]

@@ -149,7 +149,7 @@ def test_a_recipe_that_cannot_run_is_refused(steps: list[Any], more: dict[str, A
 
 def test_a_typo_in_the_last_step_stops_the_recipe_before_the_first(tmp_path: Path) -> None:
     bad = {"name": "second", "stage": "append", "set": {"wrd": "b"}}
-    with pytest.raises(ConfigError, match=r"step second: defaults: unknown key 'wrd'; did you mean 'word'\?"):
+    with pytest.raises(ConfigError, match=r"step second: unknown key 'wrd'; did you mean 'word'\?"):
         execute(recipe(TWO_STEPS[0], bad), tmp_path / "run")
     lost = {"name": "second", "stage": "append", "set": {"source": "./nowhere.txt"}}
     with pytest.raises(MissingFileError, match="step second: ./nowhere.txt does not exist"):

@@ -57,4 +57,4 @@ def test_a_template_is_told_from_a_config_that_can_run(tmp_path: Path, capsys: p
     broken = tmp_path / "broken.yaml"
     broken.write_text("stage: pipeline\nsteps:\n  - {name: a, stage: generate, set: {modle: toy}}\n")
     assert main(["config", "check", str(broken)]) == 2
-    assert "step a: defaults: unknown key 'modle'" in capsys.readouterr().err
+    assert "step a: unknown key 'modle'" in capsys.readouterr().err

@@ -17,9 +17,9 @@ def _as_tuple(value: object) -> object:
 class ReportConfig(StageConfig):
     """Settings of `extracot report`: which runs to show, and how much of them."""
 
-    evaluations: Annotated[tuple[str, ...], Field(min_length=1)]
-    """Finished `evaluate` run folders. Runs on the same problems are merged, as further samples, and also shown one by
-    one; other problems get a section of their own."""
+    evaluations: Annotated[tuple[str, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
+    """A finished `evaluate` run folder, or several. Runs on the same problems are merged, as further samples, and also
+    shown one by one; other problems get a section of their own."""
     pipeline: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)] = ()
     """A folder that holds the runs of the other stages, or several: their counts, filters, training curves and
     provenance are collected from every `manifest.json` in and below them. Runs of chrpo are shown as the arms that were
