@@ -46,6 +46,9 @@ class HeadWatch:
     """One ratio taking at least this share of the responses is a collapse."""
     patience: int = 5
     """Steps in a row before it is said."""
+    needs_choice: bool = True
+    """Whether a model that never names a ratio ends the run. A rival that pays nothing for the first token may leave it
+    out, and that is a result; it is warned of."""
     _n_collapsed: int = field(default=0, init=False)
     _n_flat: int = field(default=0, init=False)
     _n_silent: int = field(default=0, init=False)
@@ -59,15 +62,18 @@ class HeadWatch:
                 nothing.
 
         Raises:
-            StageError: for `patience` steps no response named a ratio.
+            StageError: for `patience` steps no response named a ratio, and one is needed.
         """
         self._n_silent = self._n_silent + 1 if stats.no_choice_share == 1 else 0
-        if self._n_silent == self.patience:
-            raise StageError(
-                f"for {self.patience} steps no response started with a ratio token; the model has not learnt "
-                "the protocol: fine-tune it with extracot sft on a set with a policy queue first"
-            )
         warnings = []
+        if self._n_silent == self.patience:
+            silence = f"for {self.patience} steps no response started with a ratio token"
+            if self.needs_choice:
+                raise StageError(
+                    f"{silence}; the model has not learnt the protocol: fine-tune it with extracot sft on a set with a "
+                    "policy queue first"
+                )
+            warnings.append(f"warning: {silence}; no reward here pays for one")
         ratio, share = max(stats.shares.items(), key=lambda item: item[1])
         self._n_collapsed = self._n_collapsed + 1 if share >= self.collapse_share else 0
         if self._n_collapsed == self.patience:

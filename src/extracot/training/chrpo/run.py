@@ -237,7 +237,7 @@ def make_trainer(
         rollout=_rollout(config, tokenizer, stop_ids) if config.own_rollouts else None,
     )
     trainer.remove_callback(PrinterCallback)  # it writes to stdout
-    watch = HeadWatch()
+    watch = HeadWatch(needs_choice=config.head_coefficient is not None)
 
     def observe(step: int, metrics: Mapping[str, float]) -> None:
         if "head/no_choice" not in metrics:  # a step on old roll-outs, with n_iterations above 1

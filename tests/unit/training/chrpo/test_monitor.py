@@ -52,6 +52,13 @@ def test_equal_rewards_everywhere_are_warned_of() -> None:
     assert "equal rewards" in watch.observe(spread(), 1.0)[0]
 
 
+def test_where_nothing_pays_for_a_choice_its_absence_is_warned_of_once() -> None:
+    watch = HeadWatch(patience=2, needs_choice=False)
+    said = [watch.observe(silent(), 0.0) for _ in range(5)]
+    assert [len(warnings) for warnings in said] == [0, 1, 0, 0, 0]
+    assert "no response started with a ratio token" in said[1][0]
+
+
 def test_a_model_that_never_chooses_ends_the_run() -> None:
     watch = HeadWatch(patience=2)
     watch.observe(silent(), 0.0)
