@@ -30,7 +30,7 @@ FULL = Demo(
     folder="runs/demo",
     does="The whole method on a one-million-parameter model that comes with the package: it learns to think in a\n"
     "fraction of its tokens, two baselines beside it, and all are evaluated on 500 questions that none has seen.",
-    takes="about 16 minutes on 2 cores",
+    takes="15 to 20 minutes on 2 cores",
     proves="what each stage does; the toy world says nothing of large models",
 )
 QUICK = Demo(
