@@ -13,7 +13,7 @@ from extracot.io.jsonl import JsonlWriter, read_jsonl, read_records
 from extracot.io.manifest import Manifest
 from extracot.io.run_directory import RunDirectory
 from extracot.models.prompts import count_tokens
-from extracot.problems.read import resolve_problems
+from extracot.problems.read import count_problems, resolve_problems
 from extracot.problems.spec import split_spec
 from extracot.records.budget import TeacherBudget
 from extracot.records.score import Score
@@ -103,7 +103,7 @@ def plan(config: TeacherBudgetsConfig) -> str:
     Raises:
         ModelError, UsageError, DataError, MissingFileError: as `run`.
     """
-    n_problems = len(resolve_problems(config.problems)[: config.limit])
+    n_problems = count_problems(config.problems, config.limit)
     knob, _ = load_prepared(config.model)
     n_completions = n_problems * len(knob.grid) * config.n_samples
     return (
